@@ -1,0 +1,100 @@
+/**
+ * `rtls-ingest run`: the service in the foreground, until SIGTERM or SIGINT. A second signal ends it at once.
+ */
+import { loadConfig, redactUrl, type ConfigSources } from '../config.ts'
+import { type App, openApp } from '../app.ts'
+import { createLogger } from '../ops/logger.ts'
+import { type SummaryReading, summaryLines } from '../ops/summary.ts'
+import { openTerminal } from '../ops/terminal.ts'
+
+const summaryEveryMs = 1000
+
+/** Resolves after a clean stop. Errors: UserError for what the operator can mend. */
+export async function run(sources: ConfigSources): Promise<void> {
+  const config = loadConfig(sources)
+  const isHuman = process.stdout.isTTY && sources.environment.NODE_ENV !== 'production'
+  const terminal = isHuman ? openTerminal(process.stdout) : undefined
+  const log = createLogger({ level: config.log.level, terminal: terminal?.stream })
+  const stop = new AbortController()
+  let fatal: Error | undefined
+
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (stop.signal.aborted) {
+      log.warn({ signal }, 'stopping at once')
+      process.exit(1)
+    }
+    log.info({ signal }, 'stopping: writing what is buffered (again to stop at once)')
+    stop.abort()
+  }
+  process.on('SIGTERM', onSignal)
+  process.on('SIGINT', onSignal)
+
+  let app: App | undefined
+  let ticker: NodeJS.Timeout | undefined
+  try {
+    log.info(
+      {
+        mqtt: config.mqtt.url === null ? 'embedded' : redactUrl(config.mqtt.url),
+        database: config.database.url === null ? 'embedded' : redactUrl(config.database.url),
+        ack: config.ack.mode,
+      },
+      'starting',
+    )
+    app = await openApp(config, log, stop.signal, {
+      onFatal(error) {
+        fatal = error
+        stop.abort()
+      },
+    })
+    log.info({ addresses: Object.fromEntries(app.addresses) }, 'running')
+    if (terminal !== undefined) {
+      const running = app
+      let last = readSummary(running)
+      ticker = setInterval(() => {
+        const now = readSummary(running)
+        terminal.show(summaryLines(last, now, running.addresses))
+        last = now
+      }, summaryEveryMs)
+    }
+    await aborted(stop.signal)
+  } catch (error) {
+    // A start given up because of a signal is a clean stop.
+    if (!stop.signal.aborted || fatal !== undefined) throw error
+  } finally {
+    clearInterval(ticker)
+    terminal?.close()
+    await app?.close()
+    process.off('SIGTERM', onSignal)
+    process.off('SIGINT', onSignal)
+  }
+  if (fatal !== undefined) throw fatal
+  log.info(app === undefined ? {} : countsOf(app), 'stopped')
+}
+
+const aborted = async (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+
+const deadLettered = (app: App): number =>
+  [...app.pipeline.counts.deadLettered.values()].reduce((sum, count) => sum + count, 0)
+
+function countsOf(app: App): Record<string, number> {
+  const { messages, received, committed, duplicates } = app.pipeline.counts
+  return { messages, received, committed, duplicates, deadLettered: deadLettered(app) }
+}
+
+function readSummary(app: App): SummaryReading {
+  const { counts } = app.pipeline
+  return {
+    atMs: performance.now(),
+    received: counts.received,
+    committed: counts.committed,
+    duplicates: counts.duplicates,
+    deadLettered: deadLettered(app),
+    waiting: app.pipeline.buffered + counts.inFlight,
+    lags: app.takeLags(),
+    problems: app.health.problems().map(({ component, problem }) => `${component}: ${problem}`),
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * The shape of the configuration: every key with its type, unit, range and default.
+ * `config.ts` fills it from file, environment and flags; `config/rtls-ingest.example.yaml` shows it, and a test keeps the two equal.
+ */
+import { z } from 'zod'
+
+const port = z.int().min(0).max(65_535)
+const positive = z.int().min(1)
+
+/** `null` in YAML means "not set", as does leaving the key out. */
+const optionalText = z.string().min(1).nullable().default(null)
+
+const url = (schemes: readonly string[], example: string) =>
+  z
+    .string()
+    .refine(
+      (value) => URL.canParse(value) && schemes.includes(new URL(value).protocol),
+      `expected a URL such as ${example}`,
+    )
+    .nullable()
+    .default(null)
+
+const section = <Shape extends z.ZodRawShape>(shape: Shape) => z.strictObject(shape).prefault({} as never)
+
+export const configSchema = z.strictObject({
+  mqtt: section({
+    url: url(['mqtt:', 'mqtts:', 'ws:', 'wss:', 'tcp:', 'ssl:'], 'mqtt://broker.example:1883'),
+    username: optionalText,
+    password: optionalText,
+    clientId: z.string().min(1).max(256).default('rtls-ingest'),
+    shareGroup: z
+      .string()
+      .regex(/^[^/+#]+$/, 'expected a name without "/", "+" and "#"')
+      .nullable()
+      .default(null),
+    topics: z.array(z.string().min(1)).min(1).default(['rtls/+/+/pings']),
+    receiveMaximum: z.int().min(1).max(65_535).default(8192),
+    keepaliveS: z.int().min(1).max(65_535).default(30),
+    sessionExpiryS: z.int().min(0).max(4_294_967_295).default(604_800),
+    port: port.default(1883),
+    host: z.string().min(1).default('127.0.0.1'),
+  }),
+  database: section({
+    url: url(['postgres:', 'postgresql:'], 'postgres://user@host:5432/rtls'),
+    password: optionalText,
+    migrate: z.boolean().default(true),
+    connectTimeoutMs: positive.default(5000),
+    statementTimeoutMs: positive.default(60_000),
+    port: port.default(55_432),
+    host: z.string().min(1).default('127.0.0.1'),
+    dataDir: z.string().min(1).default('./data'),
+  }),
+  batch: section({
+    maxRows: z.int().min(1).max(100_000).default(10_000),
+    maxBytes: z.int().min(1024).default(8_388_608),
+    maxAgeMs: positive.default(100),
+  }),
+  copy: section({
+    concurrency: z.int().min(1).max(16).default(2),
+  }),
+  ack: section({
+    mode: z.enum(['commit', 'spool']).default('commit'),
+  }),
+  limits: section({
+    maxMessageBytes: z.int().min(1024).max(268_435_455).default(1_048_576),
+    maxPingsPerMessage: positive.default(10_000),
+    maxBufferedPings: positive.default(100_000),
+    maxBufferedBytes: z.int().min(1_048_576).default(67_108_864),
+    deadLetterPayloadBytes: z.int().min(64).default(65_536),
+    futureToleranceS: z.int().min(0).default(60),
+  }),
+  http: section({
+    port: port.default(3001),
+    host: z.string().min(1).default('127.0.0.1'),
+    stalledAfterS: positive.default(60),
+  }),
+  log: section({
+    level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  }),
+  shutdown: section({
+    deadlineMs: positive.default(15_000),
+  }),
+  simulate: section({
+    enabled: z.enum(['auto', 'on', 'off']).default('auto'),
+    rate: z.number().min(0).default(200),
+    tags: positive.default(300),
+    gateways: positive.default(12),
+    pingsPerMessage: positive.default(5),
+  }),
+})
+
+/** Read-only all the way down: nothing changes the configuration after start-up. */
+type Frozen<T> = T extends readonly (infer Item)[]
+  ? readonly Frozen<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: Frozen<T[Key]> }
+    : T
+
+export type Config = Frozen<z.output<typeof configSchema>>
+
+/** Environment variable → path of the key. The names are fixed: other programs set them. */
+export const environmentKeys: Readonly<Record<string, string>> = {
+  MQTT_URL: 'mqtt.url',
+  MQTT_USERNAME: 'mqtt.username',
+  MQTT_PASSWORD: 'mqtt.password',
+  MQTT_CLIENT_ID: 'mqtt.clientId',
+  MQTT_SHARE_GROUP: 'mqtt.shareGroup',
+  MQTT_PORT: 'mqtt.port',
+  MQTT_HOST: 'mqtt.host',
+  DATABASE_URL: 'database.url',
+  DATABASE_PASSWORD: 'database.password',
+  DATABASE_PORT: 'database.port',
+  DATABASE_HOST: 'database.host',
+  DATA_DIR: 'database.dataDir',
+  HTTP_PORT: 'http.port',
+  HTTP_HOST: 'http.host',
+  LOG_LEVEL: 'log.level',
+  ACK_MODE: 'ack.mode',
+  BATCH_MAX_ROWS: 'batch.maxRows',
+  BATCH_MAX_AGE_MS: 'batch.maxAgeMs',
+  COPY_CONCURRENCY: 'copy.concurrency',
+}
+
+/** Never printed; each may also come from a file named by `<NAME>_FILE`. URLs are secrets because they may carry a password. */
+export const secretEnvironment: readonly string[] = [
+  'MQTT_URL',
+  'MQTT_PASSWORD',
+  'DATABASE_URL',
+  'DATABASE_PASSWORD',
+]

@@ -1,0 +1,72 @@
+/**
+ * Runs the database's own jobs (rollup refresh, compression, retention) where nobody else does: the embedded TimescaleDB
+ * has no background workers. On a server they are left to the server.
+ * Owns the schedule of one process: each job at start, then every schedule_interval after the end of its last run.
+ */
+import type { Pool } from './pool.ts'
+
+export interface JobEvents {
+  onSuccess(job: string): void
+  onFailure(job: string, error: unknown): void
+}
+
+interface Job {
+  readonly id: number
+  readonly name: string
+  readonly intervalMs: number
+}
+
+const listSql = `
+  SELECT job_id AS id, extract(epoch FROM schedule_interval)::float8 * 1000 AS "intervalMs",
+         proc_name || coalesce(':' || hypertable_name, '') AS name
+  FROM timescaledb_information.jobs
+  WHERE scheduled AND proc_name <> 'policy_telemetry'
+  ORDER BY job_id`
+
+/** How often the list is read again and due jobs are looked for. */
+const tickMs = 5000
+
+/** Starts the loop; `close` waits for a job under way. */
+export function openJobRunner(pool: Pool, events: JobEvents): { close(): Promise<void> } {
+  const dueAtMs = new Map<number, number>()
+  let isClosing = false
+  let wake: (() => void) | undefined
+
+  const runDue = async (): Promise<void> => {
+    const jobs = await pool.use(async (client) => (await client.query<Job>(listSql)).rows)
+    for (const job of jobs) {
+      if (isClosing) return
+      if ((dueAtMs.get(job.id) ?? 0) > Date.now()) continue
+      try {
+        await pool.use(async (client) => client.query(`CALL run_job(${job.id})`))
+        events.onSuccess(job.name)
+      } catch (error) {
+        events.onFailure(job.name, error)
+      }
+      dueAtMs.set(job.id, Date.now() + job.intervalMs)
+    }
+  }
+
+  const loop = (async () => {
+    while (!isClosing) {
+      // The database being away is the writer's to report; here it only means later.
+      await runDue().catch(() => undefined)
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, tickMs)
+        wake = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+        if (isClosing) wake()
+      })
+    }
+  })()
+
+  return {
+    async close() {
+      isClosing = true
+      wake?.()
+      await loop
+    },
+  }
+}

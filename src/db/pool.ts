@@ -1,0 +1,76 @@
+/**
+ * Connections to the database, and the one way to use them: a unit of work with a deadline, after whose failure
+ * the connection is destroyed. A connection that failed in the middle of a COPY, or does not answer, is never used again.
+ */
+import type { Duplex } from 'node:stream'
+import pg from 'pg'
+
+export interface PoolOptions {
+  readonly url: string
+  readonly max: number
+  readonly connectTimeoutMs: number
+  /** For the server's statement_timeout; our own deadline for a whole unit of work lies a little behind it. */
+  readonly statementTimeoutMs: number
+}
+
+export interface Pool {
+  /** Runs `work` on a connection; destroys it when `work` fails or does not end in time. */
+  use<T>(work: (client: pg.ClientBase) => Promise<T>): Promise<T>
+  close(): Promise<void>
+}
+
+/** The server should be the first to give up, so that its reason is the one we see. */
+const deadlineMarginMs = 5000
+
+export function createPool(options: PoolOptions, onIdleError: (error: Error) => void): Pool {
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.max,
+    connectionTimeoutMillis: options.connectTimeoutMs,
+    statement_timeout: options.statementTimeoutMs,
+    idle_in_transaction_session_timeout: options.statementTimeoutMs,
+    // Kept open: a connection costs the server a process start, and the service is never idle for long.
+    idleTimeoutMillis: 0,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    application_name: 'rtls-ingest',
+  })
+  pool.on('error', onIdleError)
+
+  return {
+    async use(work) {
+      const client = await pool.connect()
+      const deadlineMs = options.statementTimeoutMs + deadlineMarginMs
+      let timer: NodeJS.Timeout | undefined
+      const deadline = new Promise<never>((_, reject) => {
+        timer = setTimeout(() => {
+          reject(new Error(`the database did not answer: timed out after ${deadlineMs} ms`))
+        }, deadlineMs)
+      })
+      // A connection that breaks between two queries emits an error nobody awaits; the next query reports it.
+      const ignore = (): void => undefined
+      client.on('error', ignore)
+      try {
+        const result = await Promise.race([work(client), deadline])
+        client.off('error', ignore)
+        client.release()
+        return result
+      } catch (error) {
+        destroySocket(client)
+        client.release(true)
+        throw error
+      } finally {
+        clearTimeout(timer)
+      }
+    },
+    async close() {
+      await pool.end()
+    },
+  }
+}
+
+/** pg's own `end` says goodbye and waits; a frozen peer never answers. The stream is not in pg's types (8.23). */
+function destroySocket(client: pg.ClientBase): void {
+  const { connection } = client as unknown as { connection?: { stream?: Duplex } }
+  connection?.stream?.destroy()
+}

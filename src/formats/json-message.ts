@@ -1,0 +1,125 @@
+/**
+ * How vendors put JSON into a message: one value, an array of them, or one a line. Shared by every JSON format.
+ * Owns the split of a message into elements and the way back from an element to its raw bytes.
+ * Pure and total: any bytes give elements and/or failures, never a throw.
+ */
+import { isUtf8 } from 'node:buffer'
+import type { RejectionReason } from '../ingest/ping.ts'
+
+export interface Element {
+  readonly value: unknown
+}
+
+export interface ElementFailure {
+  readonly reason: RejectionReason
+  readonly detail: string
+}
+
+export type ParsedMessage =
+  /** The whole message is refused: no element of it can be told apart. */
+  | { readonly kind: 'failure'; readonly failure: ElementFailure }
+  | { readonly kind: 'elements'; readonly elements: readonly (Element | ElementFailure)[] }
+
+export const isFailure = (element: Element | ElementFailure): element is ElementFailure => 'reason' in element
+
+const fail = (reason: RejectionReason, detail: string): ParsedMessage => ({
+  kind: 'failure',
+  failure: { reason, detail },
+})
+
+/** A byte order mark is legal before JSON text for many writers and illegal for JSON.parse. */
+const textOf = (payload: Buffer): string => {
+  const text = payload.toString('utf8')
+  return text.startsWith('\uFEFF') ? text.slice(1) : text
+}
+
+export function parseJsonMessage(payload: Buffer, maxElements: number): ParsedMessage {
+  if (!isUtf8(payload)) return fail('not_utf8', 'the payload is not valid UTF-8')
+  const text = textOf(payload)
+  let whole: unknown
+  try {
+    whole = JSON.parse(text)
+  } catch (error) {
+    return (
+      parseLines(text, maxElements) ??
+      fail('not_json', text.trim() === '' ? 'the payload is empty' : jsonError(error))
+    )
+  }
+  if (!Array.isArray(whole)) return { kind: 'elements', elements: [{ value: whole }] }
+  if (whole.length > maxElements) return tooMany(whole.length, maxElements)
+  return { kind: 'elements', elements: whole.map((value: unknown) => ({ value })) }
+}
+
+/** Newline-delimited JSON, when at least one line is an object of its own; otherwise the message is simply broken JSON. */
+function parseLines(text: string, maxElements: number): ParsedMessage | undefined {
+  if (!text.trimEnd().includes('\n')) return undefined
+  const lines = splitLines(text)
+  if (!lines.some((line) => line.startsWith('{') && line.endsWith('}'))) return undefined
+  if (lines.length > maxElements) return tooMany(lines.length, maxElements)
+  const elements = lines.map((line): Element | ElementFailure => {
+    try {
+      return { value: JSON.parse(line) }
+    } catch (error) {
+      return { reason: 'not_json', detail: jsonError(error) }
+    }
+  })
+  return elements.some((element) => !isFailure(element)) ? { kind: 'elements', elements } : undefined
+}
+
+const splitLines = (text: string): string[] =>
+  text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+
+const tooMany = (count: number, most: number): ParsedMessage =>
+  fail('too_many_pings', `${count} elements, at most ${most} are taken from one message`)
+
+/** V8 quotes the text around the error; enough of it to find the place, not all of it. */
+const jsonError = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).slice(0, 200)
+
+/**
+ * The raw bytes of element `index`, for the dead letter. Only called for what is refused, so it may take its time.
+ * Falls back to the whole payload where there is just one element.
+ */
+export function elementBytes(payload: Buffer, index: number): Buffer {
+  if (!isUtf8(payload)) return payload
+  const text = textOf(payload)
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(text)
+  } catch {
+    const line = splitLines(text)[index]
+    return line === undefined ? payload : Buffer.from(line)
+  }
+  if (!Array.isArray(parsed)) return payload
+  const slice = topLevelElements(text)[index]
+  return slice === undefined ? payload : Buffer.from(slice)
+}
+
+/** The texts of a JSON array's elements. The text is known to be a valid array: only strings and brackets matter. */
+function topLevelElements(text: string): string[] {
+  const slices: string[] = []
+  let depth = 0
+  let start = 0
+  let isInString = false
+  for (let at = 0; at < text.length; at += 1) {
+    const char = text[at]
+    if (isInString) {
+      if (char === '\\') at += 1
+      else if (char === '"') isInString = false
+    } else if (char === '"') isInString = true
+    else if (char === '[' || char === '{') {
+      depth += 1
+      if (depth === 1) start = at + 1
+    } else if (char === ']' || char === '}') {
+      depth -= 1
+      if (depth === 0) slices.push(text.slice(start, at).trim())
+    } else if (char === ',' && depth === 1) {
+      slices.push(text.slice(start, at).trim())
+      start = at + 1
+    }
+  }
+  return slices
+}

@@ -1,0 +1,118 @@
+/**
+ * topic → format → canonical pings. Pure and total: any bytes on any topic give pings and/or rejections, never a throw.
+ * Identity (facility, gateway) comes from the topic, which the broker's access rules protect, never from the payload.
+ */
+import { randomUUID } from 'node:crypto'
+import { elementBytes, isFailure, parseJsonMessage } from '../formats/json-message.ts'
+import { type NativeContext, decodeNative } from '../formats/native.ts'
+import {
+  type Decoded,
+  type Delivery,
+  type Ping,
+  type Rejection,
+  type RejectionReason,
+  maxIdLength,
+} from './ping.ts'
+
+export interface DecodeLimits {
+  readonly maxMessageBytes: number
+  readonly maxPingsPerMessage: number
+  readonly futureToleranceS: number
+}
+
+export type Decode = (delivery: Delivery) => Decoded
+
+export function createDecode(limits: DecodeLimits): Decode {
+  return (delivery) => {
+    const whole = (reason: RejectionReason, detail: string): Decoded => ({
+      pings: [],
+      rejections: [reject(delivery, delivery.payload, reason, detail)],
+    })
+    const { payload } = delivery
+    if (payload.length > limits.maxMessageBytes)
+      return whole('too_large', `${payload.length} bytes, at most ${limits.maxMessageBytes} are taken`)
+    const identity = identityOf(delivery.topic)
+    if ('detail' in identity) return whole(identity.reason, identity.detail)
+    const message = parseJsonMessage(payload, limits.maxPingsPerMessage)
+    if (message.kind === 'failure') return whole(message.failure.reason, message.failure.detail)
+
+    const context: NativeContext = {
+      delivery,
+      facilityId: identity.facilityId,
+      gatewayId: identity.gatewayId,
+      futureToleranceS: limits.futureToleranceS,
+    }
+    // NUL and lone surrogates reach a JSON text only through an escape, so most payloads need no further look.
+    const mayHoldBadText = payload.includes(String.raw`\u`)
+    const pings: Ping[] = []
+    const rejections: Rejection[] = []
+    for (const [index, element] of message.elements.entries()) {
+      const outcome = isFailure(element) ? element : decodeNative(element.value, index, context)
+      const refusal = 'reason' in outcome ? outcome : mayHoldBadText ? unstorable(outcome) : undefined
+      if (refusal === undefined) pings.push(outcome as Ping)
+      else {
+        const bytes = message.elements.length === 1 ? payload : elementBytes(payload, index)
+        rejections.push(reject(delivery, bytes, refusal.reason, refusal.detail))
+      }
+    }
+    return { pings, rejections }
+  }
+}
+
+export function reject(
+  delivery: Delivery,
+  payload: Buffer,
+  reason: RejectionReason,
+  detail: string,
+  sqlstate: string | null = null,
+): Rejection {
+  return { delivery, id: randomUUID(), payload, reason, detail: storableText(detail), sqlstate }
+}
+
+/** Text of unknown origin, made fit for a PostgreSQL text column. */
+export const storableText = (text: string): string => text.replaceAll('\0', '\u{FFFD}').toWellFormed()
+
+type Identity =
+  | { readonly facilityId: string; readonly gatewayId: string }
+  | { readonly reason: RejectionReason; readonly detail: string }
+
+function identityOf(topic: string): Identity {
+  const levels = topic.split('/')
+  const [root, facility, gateway, last] = levels
+  if (
+    levels.length !== 4 ||
+    root !== 'rtls' ||
+    last !== 'pings' ||
+    facility === undefined ||
+    gateway === undefined
+  )
+    return { reason: 'unknown_topic', detail: 'expected rtls/{facility}/{gateway}/pings' }
+  const facilityId = facility.trim()
+  const gatewayId = gateway.trim()
+  if (facilityId === '' || gatewayId === '')
+    return { reason: 'unknown_topic', detail: 'the facility or the gateway level of the topic is empty' }
+  if (facilityId.length > maxIdLength || gatewayId.length > maxIdLength)
+    return {
+      reason: 'unknown_topic',
+      detail: `the facility or the gateway level of the topic is longer than ${maxIdLength} characters`,
+    }
+  if (hasBadText(topic))
+    return { reason: 'unknown_topic', detail: 'the topic holds NUL or half of a surrogate pair' }
+  return { facilityId, gatewayId }
+}
+
+const hasBadText = (text: string): boolean => text.includes('\0') || !text.isWellFormed()
+
+/** PostgreSQL's text holds neither NUL nor lone surrogates, and its jsonb not even their escapes. */
+function unstorable(ping: Ping): { reason: RejectionReason; detail: string } | undefined {
+  const badColumn = hasBadText(ping.tagId)
+    ? 'tagId'
+    : ping.zone !== null && hasBadText(ping.zone)
+      ? 'zone'
+      : undefined
+  const badProps = ping.props !== null && /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/iu.test(ping.props)
+  const where = badColumn ?? (badProps ? 'props' : undefined)
+  return where === undefined
+    ? undefined
+    : { reason: 'unstorable_text', detail: `${where}: holds NUL or half of a surrogate pair` }
+}

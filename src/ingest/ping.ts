@@ -1,0 +1,153 @@
+/**
+ * The words of the data path: message, delivery, ping, rejection.
+ * Owns the canonical forms (tag ids, time) and nothing else; no I/O.
+ */
+
+/** The bytes as they came, and the duty to settle them. One object a message; `pending` reaches 0 when all of it is durable. */
+export interface Delivery {
+  readonly topic: string
+  readonly payload: Buffer
+  /** Microseconds since 1970, of our own clock; strictly rising from delivery to delivery. */
+  readonly receivedAtUs: number
+  /** MQTT packet identifier; 0 for QoS 0, which nobody waits for. */
+  readonly packetId: number
+  /** Which connection it came over: an acknowledgement is never sent over another. */
+  readonly epoch: number
+  /** Pings and rejections of this message that are not durable yet. */
+  pending: number
+}
+
+export type TrackingMethod = 'RFID' | 'BLE' | 'QR' | 'GPS' | 'MANUAL' | 'NFC' | 'UWB' | 'WIFI'
+export type TimeSource = 'device' | 'received' | 'replaced'
+
+/** A validated, canonical ping. Lengths in metres, angles in degrees; `null` is "not said". */
+export interface Ping {
+  readonly delivery: Delivery
+  /** Which ping of its message this is, counted from 0. */
+  readonly index: number
+  /** Microseconds since 1970. */
+  readonly tUs: number
+  readonly timeSource: TimeSource
+  readonly facilityId: string
+  readonly gatewayId: string
+  readonly tagId: string
+  readonly x: number | null
+  readonly y: number | null
+  readonly z: number | null
+  readonly longitude: number | null
+  readonly latitude: number | null
+  readonly floor: number | null
+  readonly roomId: string | null
+  readonly zone: string | null
+  readonly accuracyM: number | null
+  readonly rssiDbm: number | null
+  readonly batteryPct: number | null
+  readonly isMoving: boolean | null
+  readonly seq: number | null
+  readonly method: TrackingMethod | null
+  /** JSON text, or null when the ping has no further keys. */
+  readonly props: string | null
+}
+
+/** Why a ping was not stored: the bounded set behind the metric's label. The keys are stable; the texts are for people. */
+export const rejectionReasons = {
+  too_large: 'the message is longer than limits.maxMessageBytes',
+  too_many_pings: 'the message holds more pings than limits.maxPingsPerMessage',
+  not_utf8: 'the bytes are not valid UTF-8',
+  not_json: 'the text is not valid JSON',
+  not_a_ping: 'the JSON value is not an object',
+  invalid_ping: 'a field is missing, of the wrong type or out of range',
+  unstorable_text: 'a string holds NUL or half of a surrogate pair, which no PostgreSQL text can hold',
+  topic_mismatch: 'the payload names another gateway or facility than its topic',
+  unknown_topic: 'no format is configured for the topic, or it names no facility and gateway',
+  refused_by_database: 'the database refused the row; see sqlstate',
+} as const
+
+export type RejectionReason = keyof typeof rejectionReasons
+
+/** A ping (or a whole message, where no ping can be told apart) that cannot be stored. */
+export interface Rejection {
+  readonly delivery: Delivery
+  /** Given here so that writing the same rejection twice stores it once. */
+  readonly id: string
+  /** The raw bytes of this ping, not of its whole message. */
+  readonly payload: Buffer
+  readonly reason: RejectionReason
+  readonly detail: string
+  readonly sqlstate: string | null
+}
+
+export interface Decoded {
+  readonly pings: readonly Ping[]
+  readonly rejections: readonly Rejection[]
+}
+
+/** Ids go into a btree index, whose rows hold 2,704 bytes; 128 is far more than any vendor uses. */
+export const maxIdLength = 128
+
+const delimited = /^[0-9a-f]{2}([:-])[0-9a-f]{2}(?:\1[0-9a-f]{2}){4}(?:(?:\1[0-9a-f]{2}){2})?$/iu
+const dotted = /^[0-9a-f]{4}(?:\.[0-9a-f]{4}){2,3}$/iu
+const bare = /^(?:[0-9a-f]{12}|[0-9a-f]{16})$/iu
+
+/** MAC and EUI-64 in upper-case hex without delimiters; anything else trimmed and otherwise verbatim. */
+export function canonicalId(id: string): string {
+  const trimmed = id.trim()
+  if (bare.test(trimmed)) return trimmed.toUpperCase()
+  if (delimited.test(trimmed) || dotted.test(trimmed)) return trimmed.replaceAll(/[:.-]/gu, '').toUpperCase()
+  return trimmed
+}
+
+const isoTime =
+  /^(\d{4})-(\d{2})-(\d{2})[T ](\d{2}):(\d{2}):(\d{2})(?:[.,](\d{1,9})\d*)?\s?(Z|[+-]\d{2}(?::?\d{2})?)$/iu
+
+/** ISO 8601 with an offset → microseconds since 1970; undefined when it is not one. Digits beyond microseconds are cut. */
+export function parseIsoUs(text: string): number | undefined {
+  const match = isoTime.exec(text)
+  if (match === null) return undefined
+  const [, year, month, day, hour, minute, second, fraction = '', zone = 'Z'] = match
+  const days = [year, month, day].map(Number)
+  const [y = 0, mo = 0, d = 0] = days
+  const h = Number(hour)
+  const mi = Number(minute)
+  const s = Number(second)
+  if (mo < 1 || mo > 12 || d < 1 || d > daysInMonth(y, mo) || h > 24 || mi > 59 || s > 60) return undefined
+  if (h === 24 && (mi > 0 || s > 0)) return undefined
+  const micros = Number(fraction.padEnd(6, '0').slice(0, 6))
+  const date = new Date(0)
+  // Not Date.UTC: it takes the years 0–99 for 1900–1999.
+  date.setUTCFullYear(y, mo - 1, d)
+  date.setUTCHours(h, mi, s)
+  return (date.getTime() - offsetMs(zone)) * 1000 + micros
+}
+
+function daysInMonth(year: number, month: number): number {
+  if (month === 2) return (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0 ? 29 : 28
+  return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31
+}
+
+function offsetMs(zone: string): number {
+  if (zone === 'Z' || zone === 'z') return 0
+  const sign = zone.startsWith('-') ? -1 : 1
+  const hours = Number(zone.slice(1, 3))
+  const minutes = Number(zone.slice(3).replace(':', '') || '0')
+  return sign * (hours * 60 + minutes) * 60_000
+}
+
+const year2000Us = Date.UTC(2000, 0, 1) * 1000
+
+/**
+ * The time a ping is stored under. No time: the receive time. A time in the future (beyond the tolerance) or before 2000
+ * is a broken clock: the receive time replaces it, so that it neither freezes "last known" nor opens a chunk in 2063.
+ * `index` keeps several pings of one message apart when they all get the receive time.
+ */
+export function placeInTime(
+  claimedUs: number | undefined,
+  receivedAtUs: number,
+  index: number,
+  futureToleranceS: number,
+): { tUs: number; timeSource: TimeSource } {
+  if (claimedUs === undefined) return { tUs: receivedAtUs + index, timeSource: 'received' }
+  if (claimedUs > receivedAtUs + futureToleranceS * 1_000_000 || claimedUs < year2000Us)
+    return { tUs: receivedAtUs + index, timeSource: 'replaced' }
+  return { tUs: claimedUs, timeSource: 'device' }
+}

@@ -1,0 +1,256 @@
+/**
+ * The MQTT session: connects, subscribes, hands over messages and sends acknowledgements when told to.
+ *
+ * Guarantees: no PUBACK is sent except by `acknowledge`, and never over another connection than the message came on;
+ * while held, nothing more is taken from the socket but keep-alive goes on. Does not know what a ping is.
+ *
+ * The seam. MQTT.js has no manual acknowledgement. In 5.16.0 (handlers/publish.js), when `handleMessage`'s callback is
+ * called with an error, the client goes on to the next packet and sends no PUBACK; `_sendPacket` can send it later.
+ * That is private, so the version is pinned exactly, all of it is in this file, and test/integration/mqtt-seam.test.ts
+ * fails when it changes. Not calling the callback stops the socket from being read: that is how intake is held.
+ */
+import mqtt, { type IClientOptions, type IPublishPacket } from 'mqtt'
+
+export interface SourceOptions {
+  readonly url: string
+  readonly clientId: string
+  readonly username: string | null
+  readonly password: string | null
+  readonly topics: readonly string[]
+  readonly shareGroup: string | null
+  readonly receiveMaximum: number
+  readonly keepaliveS: number
+  readonly sessionExpiryS: number
+  /** 5 falls back to 4 (MQTT 3.1.1) when the broker does not speak it. */
+  readonly protocolVersion: 4 | 5
+}
+
+export interface IncomingMessage {
+  readonly topic: string
+  readonly payload: Buffer
+  /** 0 for QoS 0. */
+  readonly packetId: number
+  readonly epoch: number
+}
+
+/** What the operator should know about the session; `reason` undefined means it works. */
+export interface SessionState {
+  readonly isConnected: boolean
+  readonly reason: string | undefined
+  readonly protocolVersion: 4 | 5
+}
+
+export interface SourceHandlers {
+  onMessage(message: IncomingMessage): void
+  /** The connection is gone; the broker will send again what it had not seen acknowledged. */
+  onDisconnect(): void
+  onState(state: SessionState): void
+  /** Connected; `isResumed` is false when the broker had no session for us, and so may have dropped messages meanwhile. */
+  onConnect(isResumed: boolean): void
+  /** A retained message, replayed because we subscribed: old news. */
+  onRetained(message: IncomingMessage): void
+}
+
+export interface Source {
+  /** False when the connection it came over is gone: nothing was sent. */
+  acknowledge(message: { readonly packetId: number; readonly epoch: number }): boolean
+  hold(): void
+  resume(): void
+  /** Says goodbye; the session stays at the broker. */
+  close(): Promise<void>
+}
+
+type Callback = (error?: Error) => void
+
+/** Passed to MQTT.js to make it skip the PUBACK. */
+const deferred = new Error('acknowledged later')
+
+const minReconnectMs = 250
+const maxReconnectMs = 10_000
+/** A broker that closes this often before CONNACK probably does not speak MQTT 5. */
+const closesBeforeFallback = 3
+const closeTimeoutMs = 3000
+
+export function openSource(options: SourceOptions, handlers: SourceHandlers): Source {
+  let epoch = 0
+  let isHeld = false
+  let isClosing = false
+  let hasEverConnected = false
+  let closesWithoutConnack = 0
+  let reconnectMs = minReconnectMs
+  let lastReason: string | undefined
+  const heldCallbacks: Callback[] = []
+
+  const client = mqtt.connect(options.url, connectOptions(options))
+  const version = (): 4 | 5 => (client.options.protocolVersion === 5 ? 5 : 4)
+  const report = (reason: string | undefined): void => {
+    handlers.onState({ isConnected: client.connected, reason, protocolVersion: version() })
+  }
+
+  client.handleMessage = (packet, callback) => {
+    // The types leave it optional; the handler always passes it.
+    const done: Callback = callback ?? (() => undefined)
+    if (packet.cmd !== 'publish') return done()
+    take(packet)
+    if (isHeld) heldCallbacks.push(() => done(deferred))
+    else done(deferred)
+  }
+
+  const take = (packet: IPublishPacket): void => {
+    const packetId = packet.qos === 0 ? 0 : (packet.messageId ?? 0)
+    const message = { topic: packet.topic, payload: asBuffer(packet.payload), packetId, epoch }
+    if (packet.retain) handlers.onRetained(message)
+    else handlers.onMessage(message)
+  }
+
+  const filters = options.topics.map((topic) =>
+    options.shareGroup === null ? topic : `$share/${options.shareGroup}/${topic}`,
+  )
+
+  const subscribe = (): void => {
+    // Retain handling 2: do not send retained messages at the time of the subscription.
+    client.subscribe(filters, version() === 5 ? { qos: 1, rh: 2 } : { qos: 1 }, (error, grants) => {
+      const refused = (grants ?? []).filter((grant) => Number(grant.qos) >= 128).map((grant) => grant.topic)
+      if (error !== null || refused.length > 0)
+        lastReason = `the broker refused the subscription to ${(refused.length > 0 ? refused : filters).join(', ')}: check the access rights of client "${options.clientId}"`
+      else lastReason = undefined
+      report(lastReason)
+    })
+  }
+
+  client.on('connect', (connack) => {
+    const isFirst = !hasEverConnected
+    hasEverConnected = true
+    closesWithoutConnack = 0
+    reconnectMs = minReconnectMs
+    client.options.reconnectPeriod = reconnectMs
+    handlers.onConnect(connack.sessionPresent)
+    // Always at the first connection of a process: the topics may have changed since the session was made.
+    if (isFirst || !connack.sessionPresent) subscribe()
+    else report(undefined)
+  })
+
+  client.on('close', () => {
+    epoch += 1
+    handlers.onDisconnect()
+    if (isClosing) return
+    if (!hasEverConnected && version() === 5) {
+      closesWithoutConnack += 1
+      if (closesWithoutConnack >= closesBeforeFallback && lastReason === undefined) fallBack()
+    }
+    report(lastReason ?? 'the broker closed the connection')
+    lastReason = undefined
+    reconnectMs = Math.min(maxReconnectMs, reconnectMs * 2)
+    // Takes effect at the next close: MQTT.js has already set this one's timer. Jitter keeps replicas out of step.
+    client.options.reconnectPeriod = reconnectMs / 2 + (Math.random() * reconnectMs) / 2
+  })
+
+  client.on('error', (error) => {
+    lastReason = explain(error, options)
+    if (isUnsupportedVersion(error) && version() === 5) fallBack()
+  })
+
+  client.on('disconnect', (packet) => {
+    lastReason =
+      packet.reasonCode === 142
+        ? `another client took over the session: two processes use the client id "${options.clientId}"; give each its own MQTT_CLIENT_ID`
+        : `the broker ended the session (reason code ${packet.reasonCode ?? 0})`
+  })
+
+  const fallBack = (): void => {
+    client.options.protocolVersion = 4
+    delete client.options.properties
+    lastReason = 'the broker does not speak MQTT 5; trying MQTT 3.1.1'
+  }
+
+  // While held, PINGRESP stays unread in the socket; so we ping by ourselves and tell MQTT.js that all is well.
+  const keepalive = setInterval(
+    () => {
+      if (!isHeld || !client.connected) return
+      client.sendPing()
+      client.reschedulePing(true)
+    },
+    (options.keepaliveS * 1000) / 3,
+  )
+  keepalive.unref()
+
+  const source: Source = {
+    acknowledge(message) {
+      if (message.epoch !== epoch || !client.connected) return false
+      if (message.packetId !== 0)
+        client['_sendPacket']({ cmd: 'puback', messageId: message.packetId, reasonCode: 0 })
+      return true
+    },
+    hold() {
+      isHeld = true
+    },
+    resume() {
+      isHeld = false
+      for (const callback of heldCallbacks.splice(0)) callback()
+    },
+    async close() {
+      isClosing = true
+      clearInterval(keepalive)
+      await new Promise<void>((resolve) => {
+        // A broker that does not answer must not keep us from stopping.
+        const timer = setTimeout(() => client.end(true, () => resolve()), closeTimeoutMs)
+        client.end(false, () => {
+          clearTimeout(timer)
+          resolve()
+        })
+      })
+    },
+  }
+  return source
+}
+
+function connectOptions(options: SourceOptions): IClientOptions {
+  return {
+    protocolVersion: options.protocolVersion,
+    clientId: options.clientId,
+    // A persistent session: what arrives while we are away waits at the broker.
+    clean: false,
+    keepalive: options.keepaliveS,
+    reconnectPeriod: minReconnectMs,
+    reconnectOnConnackError: true,
+    connectTimeout: 10_000,
+    resubscribe: false,
+    ...(options.username === null ? {} : { username: options.username }),
+    ...(options.password === null ? {} : { password: options.password }),
+    ...(options.protocolVersion === 5
+      ? {
+          properties: {
+            receiveMaximum: options.receiveMaximum,
+            sessionExpiryInterval: options.sessionExpiryS,
+          },
+        }
+      : {}),
+  }
+}
+
+const asBuffer = (payload: Buffer | string): Buffer =>
+  typeof payload === 'string' ? Buffer.from(payload) : payload
+
+const codeOf = (error: Error): string | number | undefined =>
+  'code' in error && (typeof error.code === 'string' || typeof error.code === 'number')
+    ? error.code
+    : undefined
+
+const isUnsupportedVersion = (error: Error): boolean => {
+  const code = codeOf(error)
+  return (
+    code === 132 ||
+    code === 1 ||
+    /unacceptable protocol version|unsupported protocol version/iu.test(error.message)
+  )
+}
+
+function explain(error: Error, options: SourceOptions): string {
+  const code = codeOf(error)
+  if (code === 'ECONNREFUSED') return 'nothing listens at the address in MQTT_URL'
+  if (code === 'ENOTFOUND') return 'the host name in MQTT_URL is not known'
+  if (code === 4 || code === 5 || code === 134 || code === 135)
+    return `the broker refuses client "${options.clientId}": check user name, password and access rights`
+  if (code === 2 || code === 133) return `the broker refuses the client id "${options.clientId}"`
+  return error.message === '' ? String(code ?? 'unknown error') : error.message
+}

@@ -1,0 +1,26 @@
+/**
+ * What is wrong right now, in words for an operator. Owned by nobody on the data path: they report, readiness reads.
+ */
+export type Component = 'broker' | 'database' | 'writer' | 'pipeline' | 'start'
+
+export interface Health {
+  /** undefined: the component works. Returns whether that is news. */
+  set(component: Component, problem: string | undefined): boolean
+  problem(component: Component): string | undefined
+  /** All problems; ready when there are none. */
+  problems(): { readonly component: Component; readonly problem: string }[]
+}
+
+export function createHealth(): Health {
+  const state = new Map<Component, string>()
+  return {
+    set(component, problem) {
+      const isNews = state.get(component) !== problem
+      if (problem === undefined) state.delete(component)
+      else state.set(component, problem)
+      return isNews
+    },
+    problem: (component) => state.get(component),
+    problems: () => [...state].map(([component, problem]) => ({ component, problem })),
+  }
+}

@@ -1,0 +1,224 @@
+/**
+ * The Prometheus metrics: names, help texts, and how each is read. Counters are read from the pipeline at scrape time,
+ * all from the same moment, so that the conservation identity holds in every scrape.
+ * Labels are bounded: closing reasons, rejection reasons, jobs, rollups, chunk states. Never a tag, a topic or an error text.
+ */
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+import type { DatabaseStatistics } from '../db/statistics.ts'
+import { closeReasons } from '../ingest/batcher.ts'
+import type { Pipeline, PipelineObserver } from '../ingest/pipeline.ts'
+import { rejectionReasons } from '../ingest/ping.ts'
+
+/** What is read at scrape time; each may be missing while the service starts. */
+export interface MetricSources {
+  readonly pipeline: () => Pipeline | undefined
+  readonly isBrokerConnected: () => boolean
+  readonly isDatabaseUp: () => boolean
+  readonly statistics: () => DatabaseStatistics | undefined
+}
+
+export interface Metrics {
+  readonly registry: Registry
+  readonly observer: PipelineObserver
+  observeCopy(seconds: number): void
+  close(): void
+}
+
+/** 1 ms to a minute: light load commits in milliseconds, an outage shows as minutes. */
+const lagBuckets = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
+/** A gateway's buffer can be hours old. */
+const ageBuckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21_600, 86_400]
+const rowBuckets = [1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000]
+
+export function createMetrics(sources: MetricSources): Metrics {
+  const registry = new Registry()
+  const registers = [registry]
+  collectDefaultMetrics({ register: registry })
+
+  const counter = (name: string, help: string, read: (pipeline: Pipeline) => number): void => {
+    new Counter({
+      name,
+      help,
+      registers,
+      collect() {
+        this.reset()
+        const pipeline = sources.pipeline()
+        if (pipeline !== undefined) this.inc(read(pipeline))
+      },
+    })
+  }
+  const gauge = (name: string, help: string, read: () => number): void => {
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read())
+      },
+    })
+  }
+
+  counter('rtls_messages_received_total', 'MQTT messages received', (p) => p.counts.messages)
+  counter(
+    'rtls_messages_qos0_total',
+    'Messages received with QoS 0, which nobody sends again',
+    (p) => p.counts.qos0Messages,
+  )
+  counter(
+    'rtls_messages_retained_total',
+    'Retained messages replayed by the broker: acknowledged, not stored',
+    (p) => p.counts.retainedMessages,
+  )
+  counter(
+    'rtls_pings_received_total',
+    'Pings received, good and bad; a message that is unreadable as a whole counts as one',
+    (p) => p.counts.received,
+  )
+  counter(
+    'rtls_pings_committed_total',
+    'Pings committed as new rows of location_history',
+    (p) => p.counts.committed,
+  )
+  counter('rtls_pings_duplicate_total', 'Pings that were stored already', (p) => p.counts.duplicates)
+  new Counter({
+    name: 'rtls_pings_dead_lettered_total',
+    help: 'Pings committed to dead_letter, by reason',
+    labelNames: ['reason'],
+    registers,
+    collect() {
+      this.reset()
+      const counts = sources.pipeline()?.counts.deadLettered
+      for (const reason of Object.keys(rejectionReasons))
+        this.inc({ reason }, counts?.get(reason as keyof typeof rejectionReasons) ?? 0)
+    },
+  })
+  gauge(
+    'rtls_pings_buffered',
+    'Pings received and waiting for a batch',
+    () => sources.pipeline()?.buffered ?? 0,
+  )
+  gauge(
+    'rtls_pings_in_flight',
+    'Pings in batches being written',
+    () => sources.pipeline()?.counts.inFlight ?? 0,
+  )
+  gauge(
+    'rtls_unacked_messages',
+    'QoS 1 messages received and not acknowledged yet',
+    () => sources.pipeline()?.unacked ?? 0,
+  )
+  gauge('rtls_intake_held', '1 while the memory bound is reached and nothing is taken from the broker', () =>
+    Number(sources.pipeline()?.isHeld ?? false),
+  )
+  gauge('rtls_mqtt_connected', '1 while connected to the broker', () => Number(sources.isBrokerConnected()))
+  gauge('rtls_database_up', '1 while the last thing asked of the database worked', () =>
+    Number(sources.isDatabaseUp()),
+  )
+
+  const batches = new Counter({
+    name: 'rtls_batches_total',
+    help: 'Batches taken, by what closed them',
+    labelNames: ['closed_by'],
+    registers,
+  })
+  for (const reason of closeReasons) batches.inc({ closed_by: reason }, 0)
+  const rows = new Histogram({
+    name: 'rtls_batch_rows',
+    help: 'Pings per batch',
+    buckets: rowBuckets,
+    registers,
+  })
+  const copySeconds = new Histogram({
+    name: 'rtls_copy_seconds',
+    help: 'Seconds of one successful write, COPY to COMMIT',
+    buckets: lagBuckets,
+    registers,
+  })
+  const lag = new Histogram({
+    name: 'rtls_commit_lag_seconds',
+    help: 'Seconds from receipt to commit, once a message',
+    buckets: lagBuckets,
+    registers,
+  })
+  const age = new Histogram({
+    name: 'rtls_ping_age_seconds',
+    help: 'Age of a ping at its commit (commit time minus t), one ping a message',
+    buckets: ageBuckets,
+    registers,
+  })
+
+  const delay = monitorEventLoopDelay({ resolution: 10 })
+  delay.enable()
+  gauge('rtls_event_loop_lag_seconds', 'p99 delay of the event loop since the last scrape', () => {
+    const seconds = delay.count === 0 ? 0 : Math.max(0, delay.percentile(99) / 1e9 - 0.01)
+    delay.reset()
+    return seconds
+  })
+
+  new Counter({
+    name: 'rtls_job_failures_total',
+    help: "Failed runs of the database's background jobs",
+    labelNames: ['job'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { job, failures } of sources.statistics()?.jobs ?? []) this.inc({ job }, failures)
+    },
+  })
+  const labelled = <Label extends string>(
+    name: string,
+    help: string,
+    label: Label,
+    read: (statistics: DatabaseStatistics) => readonly (readonly [string, number])[],
+  ): void => {
+    new Gauge({
+      name,
+      help,
+      labelNames: [label],
+      registers,
+      collect() {
+        this.reset()
+        const statistics = sources.statistics()
+        if (statistics === undefined) return
+        for (const [value, number] of read(statistics)) this.labels(value).set(number)
+      },
+    })
+  }
+  labelled(
+    'rtls_job_last_success_seconds',
+    'Unix time of the last successful run of a background job',
+    'job',
+    (s) =>
+      s.jobs.flatMap(({ job, lastSuccessS }) =>
+        lastSuccessS === null ? [] : [[job, lastSuccessS] as const],
+      ),
+  )
+  labelled('rtls_chunks', 'Chunks of location_history, by state', 'state', (s) => Object.entries(s.chunks))
+  labelled(
+    'rtls_rollup_lag_seconds',
+    'Seconds of data at the end of a rollup that are not materialised yet',
+    'rollup',
+    (s) => s.rollups.map(({ rollup, lagS }) => [rollup, lagS] as const),
+  )
+
+  return {
+    registry,
+    observer: {
+      onBatch(reason, count) {
+        batches.inc({ closed_by: reason })
+        rows.observe(count)
+      },
+      onCommitted(lagSeconds, ageSeconds) {
+        lag.observe(lagSeconds)
+        if (ageSeconds !== undefined) age.observe(ageSeconds)
+      },
+    },
+    observeCopy(seconds) {
+      copySeconds.observe(seconds)
+    },
+    close() {
+      delay.disable()
+    },
+  }
+}

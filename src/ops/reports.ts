@@ -1,0 +1,135 @@
+/**
+ * What happens to broker, database and dead letters, told once to the log and kept for readiness and metrics.
+ * An outage is one line when it starts, a reminder now and then, and one line when it ends; never a line a message.
+ */
+import type { Judgement } from '../db/failure.ts'
+import type { DatabaseStatistics } from '../db/statistics.ts'
+import type { Pipeline } from '../ingest/pipeline.ts'
+import type { SessionState } from '../ingest/source.ts'
+import type { Health } from './health.ts'
+import type { Logger } from './logger.ts'
+
+const remindEveryMs = 30_000
+const deadLetterLogEveryMs = 10_000
+
+export interface Reports {
+  /** The database answers; says nothing about whether writing works. */
+  databaseAnswers(): void
+  databaseFailed(judgement: Judgement, attempt: number): void
+  writeWorks(): void
+  writeFailed(judgement: Judgement, attempt: number): void
+  brokerConnected(isResumed: boolean): void
+  brokerState(state: SessionState, url: string): void
+  onSuccess(job: string): void
+  onFailure(job: string, error: unknown): void
+  ownJobs(): DatabaseStatistics['jobs']
+  /** Readiness turns red when pings wait and nothing was committed for too long. */
+  checkProgress(pipeline: Pipeline, stalledAfterS: number): void
+  isBrokerConnected(): boolean
+  isDatabaseUp(): boolean
+}
+
+export function createReports(log: Logger, health: Health): Reports {
+  let isBrokerConnected = false
+  let lastDeadLettered = 0
+  let lastDeadLetterLogMs = 0
+  let hasAnswered = false
+  const reading = createOutage(log, health, 'database')
+  const writing = createOutage(log, health, 'writer')
+  const jobs = new Map<string, { job: string; failures: number; lastSuccessS: number | null }>()
+  const jobOf = (job: string): { job: string; failures: number; lastSuccessS: number | null } => {
+    const known = jobs.get(job) ?? { job, failures: 0, lastSuccessS: null }
+    jobs.set(job, known)
+    return known
+  }
+
+  return {
+    databaseAnswers() {
+      hasAnswered = true
+      reading.end()
+    },
+    databaseFailed: (judgement, attempt) => reading.failed(judgement, attempt),
+    writeWorks: () => writing.end(),
+    writeFailed(judgement, attempt) {
+      // One row's fault says nothing about the database; the row is in the dead letter, which is reported below.
+      if (judgement.verdict === 'poison' || judgement.verdict === 'duplicate') return
+      writing.failed(judgement, attempt)
+    },
+    brokerConnected(isResumed) {
+      log.info({ isResumed }, 'connected to the broker')
+    },
+    brokerState(state, url) {
+      isBrokerConnected = state.isConnected
+      const problem =
+        state.reason === undefined && state.isConnected
+          ? undefined
+          : `${url}: ${state.reason ?? 'not connected'}`
+      if (!health.set('broker', problem)) return
+      if (problem === undefined)
+        log.info({ url, mqtt: state.protocolVersion === 5 ? '5' : '3.1.1' }, 'subscribed')
+      else if (state.reason !== 'connecting') log.warn(`broker: ${problem}; trying again`)
+    },
+    onSuccess(job) {
+      jobOf(job).lastSuccessS = Date.now() / 1000
+    },
+    onFailure(job, error) {
+      jobOf(job).failures += 1
+      log.warn({ job, err: error }, 'a background job of the database failed')
+    },
+    ownJobs: () => [...jobs.values()],
+    checkProgress(pipeline, stalledAfterS) {
+      const since = pipeline.waitingSinceMs
+      const waitingS = since === undefined ? 0 : (Date.now() - since) / 1000
+      const many = pipeline.buffered + pipeline.counts.inFlight
+      health.set(
+        'pipeline',
+        waitingS > stalledAfterS && many > 0
+          ? `nothing was committed for ${Math.round(waitingS)} s although ${many} pings wait`
+          : undefined,
+      )
+      const deadLettered = [...pipeline.counts.deadLettered.values()].reduce((sum, count) => sum + count, 0)
+      if (deadLettered > lastDeadLettered && Date.now() - lastDeadLetterLogMs > deadLetterLogEveryMs) {
+        log.warn(
+          {
+            pings: deadLettered - lastDeadLettered,
+            reasons: Object.fromEntries(pipeline.counts.deadLettered),
+          },
+          'pings went to dead_letter',
+        )
+        lastDeadLettered = deadLettered
+        lastDeadLetterLogMs = Date.now()
+      }
+    },
+    isBrokerConnected: () => isBrokerConnected,
+    isDatabaseUp: () => hasAnswered && !reading.isOn() && !writing.isOn(),
+  }
+}
+
+interface Outage {
+  failed(judgement: Judgement, attempt: number): void
+  end(): void
+  isOn(): boolean
+}
+
+function createOutage(log: Logger, health: Health, component: 'database' | 'writer'): Outage {
+  let sinceMs: number | undefined
+  let lastReminderMs = 0
+  return {
+    failed({ verdict, because, code, message }, attempt) {
+      sinceMs ??= Date.now()
+      const isNews = health.set(component, `${because}${code === null ? '' : ` (${code})`}: ${message}`)
+      if (!isNews && Date.now() - lastReminderMs < remindEveryMs) return
+      lastReminderMs = Date.now()
+      const line = `${component}: ${because}; nothing is lost, trying again`
+      if (verdict === 'fatal') log.error({ code, message, attempt }, line)
+      else log.warn({ code, message, attempt }, line)
+    },
+    end() {
+      if (sinceMs === undefined) return
+      log.info({ seconds: Math.round((Date.now() - sinceMs) / 1000) }, `${component}: works again`)
+      sinceMs = undefined
+      health.set(component, undefined)
+    },
+    isOn: () => sinceMs !== undefined,
+  }
+}
