@@ -122,7 +122,7 @@ async function open(
   pool = openPool
   closers.add('database pool', async () => openPool.close())
   watch = openDatabaseWatch(openPool, reports)
-  closers.add('database watch', async () => watch?.close())
+  closers.add('database watch', async () => watch.close())
   if (embedded !== undefined) {
     const jobs = openJobRunner(openPool, reports)
     closers.add('job runner', async () => jobs.close())

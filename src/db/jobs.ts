@@ -3,6 +3,7 @@
  * has no background workers. On a server they are left to the server.
  * Owns the schedule of one process: each job at start, then every schedule_interval after the end of its last run.
  */
+import { setTimeout as wait } from 'node:timers/promises'
 import type { Pool } from './pool.ts'
 
 export interface JobEvents {
@@ -29,13 +30,12 @@ const tickMs = 5000
 /** Starts the loop; `close` waits for a job under way. */
 export function openJobRunner(pool: Pool, events: JobEvents): { close(): Promise<void> } {
   const dueAtMs = new Map<number, number>()
-  let isClosing = false
-  let wake: (() => void) | undefined
+  const closing = new AbortController()
 
   const runDue = async (): Promise<void> => {
     const jobs = await pool.use(async (client) => (await client.query<Job>(listSql)).rows)
     for (const job of jobs) {
-      if (isClosing) return
+      if (closing.signal.aborted) return
       if ((dueAtMs.get(job.id) ?? 0) > Date.now()) continue
       try {
         await pool.use(async (client) => client.query(`CALL run_job(${job.id})`))
@@ -48,24 +48,16 @@ export function openJobRunner(pool: Pool, events: JobEvents): { close(): Promise
   }
 
   const loop = (async () => {
-    while (!isClosing) {
+    while (!closing.signal.aborted) {
       // The database being away is the writer's to report; here it only means later.
       await runDue().catch(() => undefined)
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, tickMs)
-        wake = () => {
-          clearTimeout(timer)
-          resolve()
-        }
-        if (isClosing) wake()
-      })
+      await wait(tickMs, undefined, { signal: closing.signal }).catch(() => undefined)
     }
   })()
 
   return {
     async close() {
-      isClosing = true
-      wake?.()
+      closing.abort()
       await loop
     },
   }

@@ -161,19 +161,13 @@ const maxPropsDepth = 64
 function collectProps(value: object, ping: NativePing, marks: Record<string, unknown>): string | Refusal {
   // Without a prototype, so that a key named __proto__ is a key like any other.
   const props = Object.create(null) as Record<string, unknown>
-  let isEmpty = true
   const keep = (from: object, isKept: (key: string) => boolean): void => {
-    for (const [key, item] of Object.entries(from))
-      if (isKept(key)) {
-        props[key] = item
-        isEmpty = false
-      }
+    for (const [key, item] of Object.entries(from) as [string, unknown][]) if (isKept(key)) props[key] = item
   }
   // From the value as parsed, not as validated: a validator may drop keys such as __proto__.
   keep(value, (key) => !knownKeys.has(key))
   if (ping.props) keep((value as { props: object }).props, () => true)
   keep(marks, () => true)
-  if (isEmpty) return '{}'
   const problem = whyUnstorable(props, maxPropsDepth)
   return problem === undefined
     ? JSON.stringify(props)

@@ -3,8 +3,14 @@
  * Identity (facility, gateway) comes from the topic, which the broker's access rules protect, never from the payload.
  */
 import { randomUUID } from 'node:crypto'
-import { elementBytes, isFailure, parseJsonMessage } from '../formats/json-message.ts'
-import { type NativeContext, decodeNative } from '../formats/native.ts'
+import {
+  type Element,
+  type ElementFailure,
+  elementBytes,
+  isFailure,
+  parseJsonMessage,
+} from '../formats/json-message.ts'
+import { type NativeContext, type Refusal, decodeNative } from '../formats/native.ts'
 import {
   type Decoded,
   type Delivery,
@@ -47,16 +53,26 @@ export function createDecode(limits: DecodeLimits): Decode {
     const pings: Ping[] = []
     const rejections: Rejection[] = []
     for (const [index, element] of message.elements.entries()) {
-      const outcome = isFailure(element) ? element : decodeNative(element.value, index, context)
-      const refusal = 'reason' in outcome ? outcome : mayHoldBadText ? unstorable(outcome) : undefined
-      if (refusal === undefined) pings.push(outcome as Ping)
+      const outcome = decodeElement(element, index, context, mayHoldBadText)
+      if (!('reason' in outcome)) pings.push(outcome)
       else {
         const bytes = message.elements.length === 1 ? payload : elementBytes(payload, index)
-        rejections.push(reject(delivery, bytes, refusal.reason, refusal.detail))
+        rejections.push(reject(delivery, bytes, outcome.reason, outcome.detail))
       }
     }
     return { pings, rejections }
   }
+}
+
+function decodeElement(
+  element: Element | ElementFailure,
+  index: number,
+  context: NativeContext,
+  mayHoldBadText: boolean,
+): Ping | Refusal {
+  if (isFailure(element)) return element
+  const outcome = decodeNative(element.value, index, context)
+  return 'reason' in outcome || !mayHoldBadText ? outcome : (unstorable(outcome) ?? outcome)
 }
 
 export function reject(
@@ -104,7 +120,7 @@ function identityOf(topic: string): Identity {
 const hasBadText = (text: string): boolean => text.includes('\0') || !text.isWellFormed()
 
 /** PostgreSQL's text holds neither NUL nor lone surrogates, and its jsonb not even their escapes. */
-function unstorable(ping: Ping): { reason: RejectionReason; detail: string } | undefined {
+function unstorable(ping: Ping): Refusal | undefined {
   const badColumn = hasBadText(ping.tagId)
     ? 'tagId'
     : ping.zone !== null && hasBadText(ping.zone)

@@ -64,6 +64,7 @@ export const rejectionReasons = {
 } as const
 
 export type RejectionReason = keyof typeof rejectionReasons
+export const rejectionReasonNames = Object.keys(rejectionReasons) as RejectionReason[]
 
 /** A ping (or a whole message, where no ping can be told apart) that cannot be stored. */
 export interface Rejection {

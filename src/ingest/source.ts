@@ -60,7 +60,8 @@ export interface Source {
   close(): Promise<void>
 }
 
-type Callback = (error?: Error) => void
+/** The private method of the seam. */
+type SendPacket = (packet: { cmd: 'puback'; messageId: number; reasonCode: number }) => void
 
 /** Passed to MQTT.js to make it skip the PUBACK. */
 const deferred = new Error('acknowledged later')
@@ -79,21 +80,19 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
   let closesWithoutConnack = 0
   let reconnectMs = minReconnectMs
   let lastReason: string | undefined
-  const heldCallbacks: Callback[] = []
+  const heldCallbacks: (() => void)[] = []
 
   const client = mqtt.connect(options.url, connectOptions(options))
+  const sendPacket = client['_sendPacket'] as SendPacket
   const version = (): 4 | 5 => (client.options.protocolVersion === 5 ? 5 : 4)
   const report = (reason: string | undefined): void => {
     handlers.onState({ isConnected: client.connected, reason, protocolVersion: version() })
   }
 
   client.handleMessage = (packet, callback) => {
-    // The types leave it optional; the handler always passes it.
-    const done: Callback = callback ?? (() => undefined)
-    if (packet.cmd !== 'publish') return done()
     take(packet)
-    if (isHeld) heldCallbacks.push(() => done(deferred))
-    else done(deferred)
+    if (isHeld) heldCallbacks.push(() => callback(deferred))
+    else callback(deferred)
   }
 
   const take = (packet: IPublishPacket): void => {
@@ -110,7 +109,7 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
   const subscribe = (): void => {
     // Retain handling 2: do not send retained messages at the time of the subscription.
     client.subscribe(filters, version() === 5 ? { qos: 1, rh: 2 } : { qos: 1 }, (error, grants) => {
-      const refused = (grants ?? []).filter((grant) => Number(grant.qos) >= 128).map((grant) => grant.topic)
+      const refused = (grants ?? []).filter((grant) => grant.qos >= 128).map((grant) => grant.topic)
       if (error !== null || refused.length > 0)
         lastReason = `the broker refused the subscription to ${(refused.length > 0 ? refused : filters).join(', ')}: check the access rights of client "${options.clientId}"`
       else lastReason = undefined
@@ -178,7 +177,7 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
     acknowledge(message) {
       if (message.epoch !== epoch || !client.connected) return false
       if (message.packetId !== 0)
-        client['_sendPacket']({ cmd: 'puback', messageId: message.packetId, reasonCode: 0 })
+        sendPacket.call(client, { cmd: 'puback', messageId: message.packetId, reasonCode: 0 })
       return true
     },
     hold() {

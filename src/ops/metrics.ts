@@ -8,7 +8,7 @@ import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom
 import type { DatabaseStatistics } from '../db/statistics.ts'
 import { closeReasons } from '../ingest/batcher.ts'
 import type { Pipeline, PipelineObserver } from '../ingest/pipeline.ts'
-import { rejectionReasons } from '../ingest/ping.ts'
+import { rejectionReasonNames } from '../ingest/ping.ts'
 
 /** What is read at scrape time; each may be missing while the service starts. */
 export interface MetricSources {
@@ -89,8 +89,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     collect() {
       this.reset()
       const counts = sources.pipeline()?.counts.deadLettered
-      for (const reason of Object.keys(rejectionReasons))
-        this.inc({ reason }, counts?.get(reason as keyof typeof rejectionReasons) ?? 0)
+      for (const reason of rejectionReasonNames) this.inc({ reason }, counts?.get(reason) ?? 0)
     },
   })
   gauge(
@@ -166,10 +165,10 @@ export function createMetrics(sources: MetricSources): Metrics {
       for (const { job, failures } of sources.statistics()?.jobs ?? []) this.inc({ job }, failures)
     },
   })
-  const labelled = <Label extends string>(
+  const labelled = (
     name: string,
     help: string,
-    label: Label,
+    label: string,
     read: (statistics: DatabaseStatistics) => readonly (readonly [string, number])[],
   ): void => {
     new Gauge({
