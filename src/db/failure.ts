@@ -107,7 +107,12 @@ export function judge(error: unknown, phase: Phase): Judgement {
   if (rule !== undefined) return { ...common, verdict: rule.verdict, because: rule.because }
   if (isConnectionLoss)
     return { ...common, verdict: 'retry', because: 'the connection to the database broke' }
-  return { ...common, verdict: 'retry', because: 'an error nobody foresaw', isUnknown: true }
+  return {
+    ...common,
+    verdict: phase === 'commit' ? 'ambiguous' : 'retry',
+    because: 'an error nobody foresaw',
+    isUnknown: true,
+  }
 }
 
 function codeOf(error: unknown): string | null {

@@ -67,11 +67,13 @@ export async function migrate(
     try {
       await client.query(ledgerSql)
       const { pending } = await plan(client, files)
+      const names: string[] = []
       for (const { file } of pending) {
-        await applyFile(client, file)
+        if (!(await applyFile(client, file))) continue
+        names.push(file.name)
         onApplied(file.name)
       }
-      return pending.map(({ file }) => file.name)
+      return names
     } finally {
       await client.query('SELECT pg_advisory_unlock($1)', [lockKey]).catch(() => undefined)
     }
@@ -127,9 +129,18 @@ async function plan(client: pg.Client, files: MigrationSet): Promise<MigrationPl
   }
 }
 
-async function applyFile(client: pg.Client, file: SqlFile): Promise<void> {
+/** False when another process was first. The embedded database is one backend, where advisory locks exclude nobody; its transactions do. */
+async function applyFile(client: pg.Client, file: SqlFile): Promise<boolean> {
   await client.query('BEGIN')
   try {
+    const applied = await client.query(
+      'SELECT FROM rtls_schema_migrations WHERE name = $1 AND checksum = $2',
+      [file.name, file.checksum],
+    )
+    if (applied.rowCount === 1) {
+      await client.query('ROLLBACK')
+      return false
+    }
     await client.query(file.text)
     await client.query(
       `INSERT INTO rtls_schema_migrations (name, checksum) VALUES ($1, $2)
@@ -137,6 +148,7 @@ async function applyFile(client: pg.Client, file: SqlFile): Promise<void> {
       [file.name, file.checksum],
     )
     await client.query('COMMIT')
+    return true
   } catch (error) {
     await client.query('ROLLBACK').catch(() => undefined)
     if (error instanceof pg.DatabaseError)

@@ -1,0 +1,104 @@
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { migrate, planMigrations, readMigrations } from '../../src/db/migrate.ts'
+import { type TestDatabase, openTestDatabase } from '../support/database.ts'
+
+let database: TestDatabase
+beforeAll(async () => {
+  database = await openTestDatabase()
+})
+afterAll(async () => {
+  await database.close()
+})
+
+async function query<Row extends pg.QueryResultRow>(sql: string): Promise<Row[]> {
+  const client = new pg.Client(database.url)
+  await client.connect()
+  try {
+    return (await client.query<Row>(sql)).rows
+  } finally {
+    await client.end()
+  }
+}
+
+describe('migrations', () => {
+  it('are pending on an empty database', async () => {
+    const { pending, applied } = await planMigrations(database.url)
+    expect(pending[0]?.file.name).toBe('0001_location_history.sql')
+    expect(applied).toEqual([])
+  })
+
+  it('make the hypertable, its key, its policies and the rollup, by two processes at once as by one', async () => {
+    const [one, two] = await Promise.all([migrate(database.url), migrate(database.url)])
+    expect([one.length, two.length].toSorted((a, b) => a - b)[0]).toBe(0)
+    expect(
+      await query(`SELECT d.column_name, d.time_interval::text, h.compression_enabled
+        FROM timescaledb_information.hypertables h JOIN timescaledb_information.dimensions d USING (hypertable_name)
+        WHERE h.hypertable_name = 'location_history'`),
+    ).toEqual([{ column_name: 't', time_interval: '1 day', compression_enabled: true }])
+    expect(
+      await query(
+        `SELECT indexdef FROM pg_indexes WHERE tablename = 'location_history' AND schemaname = 'public'`,
+      ),
+    ).toEqual([{ indexdef: expect.stringMatching(/UNIQUE INDEX .*\(tag_id, t, gateway_id\)/u) as string }])
+    expect(
+      (
+        await query<{ job: string }>(
+          `SELECT proc_name || ':' || hypertable_name AS job FROM timescaledb_information.jobs WHERE hypertable_name IS NOT NULL`,
+        )
+      )
+        .map(({ job }) => job)
+        .toSorted(),
+    ).toEqual([
+      'policy_compression:location_history',
+      'policy_refresh_continuous_aggregate:location_1m',
+      'policy_retention:location_history',
+    ])
+  })
+
+  it('run again change nothing', async () => {
+    expect(await migrate(database.url)).toEqual([])
+  })
+
+  it('refuse an applied file that was edited, by name', async () => {
+    const files = readMigrations()
+    const [first, ...rest] = files.migrations
+    if (first === undefined) throw new Error('no migrations')
+    const edited = { ...files, migrations: [{ ...first, checksum: 'f'.repeat(64) }, ...rest] }
+    await expect(migrate(database.url, undefined, edited)).rejects.toThrow(
+      /0001_location_history\.sql was changed after it had been applied/u,
+    )
+  })
+
+  it('name file, line and SQLSTATE of a statement that fails, and undo the whole file', async () => {
+    const files = readMigrations()
+    const bad = {
+      name: '9999_bad.sql',
+      text: 'CREATE TABLE half_done (a int);\nSELECT * FROM nowhere;',
+      checksum: 'x',
+    }
+    await expect(
+      migrate(database.url, undefined, { ...files, migrations: [...files.migrations, bad] }),
+    ).rejects.toThrow(/9999_bad\.sql line 2: relation "nowhere" does not exist \(SQLSTATE 42P01\)/u)
+    expect(await query(`SELECT to_regclass('half_done')::text AS found`)).toEqual([{ found: null }])
+  })
+
+  it('apply a repeatable file again when it changed', async () => {
+    const files = readMigrations()
+    const repeatable = files.repeatable.map((file) => ({ ...file, checksum: `${file.checksum}x` }))
+    expect(await migrate(database.url, undefined, { ...files, repeatable })).toEqual(
+      repeatable.map((file) => file.name),
+    )
+  })
+})
+
+describe('the rollup', () => {
+  it('answers for the minute that is still being filled, before and after a refresh', async () => {
+    await query(`INSERT INTO location_history (t, facility_id, gateway_id, tag_id, x)
+      SELECT now() - i * interval '1 second', 'h1', 'g', 'T', i FROM generate_series(0, 99) i`)
+    const total = `SELECT sum(pings)::int AS pings FROM location_1m`
+    expect(await query(total)).toEqual([{ pings: 100 }])
+    await query(`CALL refresh_continuous_aggregate('location_1m', NULL, now() - interval '1 minute')`)
+    expect(await query(total)).toEqual([{ pings: 100 }])
+  })
+})

@@ -1,0 +1,43 @@
+// An empty TimescaleDB of its own for a test file: a fresh database on the server of RTLS_TEST_DATABASE_URL or of the
+// container (RTLS_TEST_CONTAINERS=1), and otherwise an embedded one. What is in it is dropped when it is closed.
+import { randomBytes } from 'node:crypto'
+import { Client } from 'pg'
+import { inject } from 'vitest'
+import { openTestEmbedded } from './embedded.ts'
+
+export interface TestDatabase {
+  readonly url: string
+  /** Drops it, also under connections that are still open. */
+  close(): Promise<void>
+}
+
+/** Opens an empty database with the extension timescaledb; the user of its URL may do everything. It must be closed. */
+export async function openTestDatabase(): Promise<TestDatabase> {
+  const serverUrl = process.env['RTLS_TEST_DATABASE_URL'] || inject('containerDatabaseUrl')
+  if (serverUrl === undefined) return openTestEmbedded()
+  const name = `rtls_test_${randomBytes(8).toString('hex')}`
+  // template1 may be held by TimescaleDB's own background workers; template0 never is.
+  await runSql(serverUrl, `CREATE DATABASE ${name} TEMPLATE template0`)
+  const url = new URL(serverUrl)
+  url.pathname = `/${name}`
+  await runSql(url.href, 'CREATE EXTENSION IF NOT EXISTS timescaledb')
+  let isClosed = false
+  return {
+    url: url.href,
+    close: async () => {
+      if (isClosed) return
+      isClosed = true
+      await runSql(serverUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
+    },
+  }
+}
+
+async function runSql(url: string, sql: string): Promise<void> {
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  try {
+    await client.query(sql)
+  } finally {
+    await client.end()
+  }
+}

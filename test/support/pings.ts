@@ -1,0 +1,25 @@
+// Deliveries and pings for tests of single stages.
+import { createDecode, type DecodeLimits } from '../../src/ingest/decode.ts'
+import type { Decoded, Delivery } from '../../src/ingest/ping.ts'
+
+export const limits: DecodeLimits = {
+  maxMessageBytes: 1_048_576,
+  maxPingsPerMessage: 10_000,
+  futureToleranceS: 60,
+}
+
+/** 2026-11-22T07:00:00Z */
+export const receivedAtUs = Date.UTC(2026, 10, 22, 7) * 1000
+
+export function delivery(payload: unknown, topic = 'rtls/h1/gw-1/pings', at = receivedAtUs): Delivery {
+  const bytes =
+    payload instanceof Uint8Array
+      ? Buffer.from(payload)
+      : Buffer.from(typeof payload === 'string' ? payload : JSON.stringify(payload))
+  return { topic, payload: bytes, receivedAtUs: at, packetId: 1, epoch: 1, pending: 0 }
+}
+
+/** Decodes one message with the default limits. A string is taken as the payload's text, anything else as JSON. */
+export function decoded(payload: unknown, topic?: string, more: Partial<DecodeLimits> = {}): Decoded {
+  return createDecode({ ...limits, ...more })(delivery(payload, topic))
+}
