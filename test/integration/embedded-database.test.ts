@@ -1,13 +1,16 @@
 // The embedded database as its clients see it: pg, pg-copy-streams and psql over a real socket.
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { rm } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import { Readable } from 'node:stream'
+import { createInterface } from 'node:readline'
 import { Client, DatabaseError } from 'pg'
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { openEmbeddedDatabase } from '../../src/embedded/database.ts'
+import { backendMessages, encodeMessage, encodeSync } from '../../src/embedded/wire.ts'
 import { copyTemplate, openTestEmbedded } from '../support/embedded.ts'
 import { waitFor } from '../support/wait-for.ts'
 
@@ -65,13 +68,13 @@ function socketOf(client: Client): Socket {
 
 test('it is TimescaleDB: hypertables, parameters and several results in one query work through pg', async () => {
   const client = await openClient()
-  const { rows } = await client.query(
+  const { rows } = await client.query<{ version: string }>(
     `SELECT current_database() AS name, $1::int + 1 AS sum, $2::text[] AS list,
       (SELECT extversion FROM pg_extension WHERE extname = 'timescaledb') AS version`,
     [41, ['a', "b'c"]],
   )
   expect(rows).toMatchObject([{ name: 'postgres', sum: 42, list: ['a', "b'c"] }])
-  expect(String(rows[0].version)).toMatch(/^2\.23/)
+  expect(rows[0]?.version).toMatch(/^2\.23/)
   const results = (await client.query('SELECT 1 AS a; SELECT 2 AS b')) as unknown as { rows: unknown[] }[]
   expect(results.map((result) => result.rows)).toEqual([[{ a: 1 }], [{ b: 2 }]])
 })
@@ -282,7 +285,7 @@ test('garbage closes the connection that sent it and no other', async () => {
     socket.on('data', (chunk: Buffer) => answer.push(chunk))
     socket.write(garbage)
     const hasError = () => /SERROR|SFATAL/.test(Buffer.concat(answer).toString('latin1'))
-    await waitFor(hasError)
+    await waitFor(hasError, { what: 'an error message' })
     socket.destroy()
   }
   expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
@@ -301,7 +304,7 @@ test('messages cut at any byte are put together again', async () => {
   head.writeUInt32BE(query.length + 4, 1)
   for (const byte of Buffer.concat([length, body, head, query]))
     await new Promise((resolve) => socket.write(Buffer.from([byte]), resolve))
-  await waitFor(() => answer.includes('cutup'))
+  expect(await waitFor(() => answer.includes('cutup'), { what: 'the answer' })).toBe(true)
   socket.destroy()
 })
 
@@ -311,14 +314,14 @@ test('NOTIFY reaches the clients that listen', async () => {
   one.on('notification', (message) => heard.push(message.payload))
   await one.query('LISTEN news')
   await two.query(`NOTIFY news, 'hello'`)
-  await waitFor(() => heard.length > 0)
+  await waitFor(() => heard.length > 0, { what: 'the notification' })
   expect(heard).toEqual(['hello'])
 })
 
 test('two hundred clients that connect at once are all served', async () => {
-  const clients = await Promise.all(Array.from({ length: 200 }, async () => await openClient()))
+  const clients = await Promise.all(Array.from({ length: 200 }, async () => openClient()))
   const answers = await Promise.all(
-    clients.map(async (client, n) => await client.query('SELECT $1::int AS n', [n])),
+    clients.map(async (client, n) => client.query('SELECT $1::int AS n', [n])),
   )
   expect(answers.map(({ rows }) => (rows[0] as { n: number }).n)).toEqual(clients.map((_, n) => n))
 })
@@ -338,6 +341,173 @@ test('a busy port is said in one sentence that names the port and the variable',
     `The embedded database cannot listen on 127.0.0.1:${database.port}: the port is in use. Stop the other program or set DATABASE_PORT to a free port.`,
   )
 })
+
+test("an unnamed statement is its client's from one exchange to the next, whatever others do in between", async () => {
+  const raw = await openRaw()
+  raw.send(parse('', `SELECT 'mine'`), encodeMessage('D', Buffer.from('S\0')), encodeSync())
+  expect(await raw.answer()).toBe('1tTZ')
+  const other = await openClient()
+  await other.query('SELECT $1::int AS a', [1])
+  raw.send(bind(''), execute(0), encodeSync())
+  expect(await raw.answer()).toBe('2DCZ')
+})
+
+test('a portal read in pieces keeps the backend until Sync', async () => {
+  const other = await openClient()
+  const raw = await openRaw()
+  const flush = encodeMessage('H', Buffer.alloc(0))
+  raw.send(parse('', 'SELECT generate_series(1, 5)'), bind(''), execute(2), flush)
+  expect(await raw.answer('s')).toBe('12DDs')
+  let isServed = false
+  const serving = other.query('SELECT 1').then(() => (isServed = true))
+  raw.send(execute(2), flush)
+  expect(await raw.answer('s')).toBe('DDs')
+  expect(isServed).toBe(false)
+  raw.send(execute(2), encodeSync())
+  expect(await raw.answer()).toBe('DCZ')
+  expect(await serving).toBe(true)
+})
+
+test('a query that crashes the backend costs its connection, and the database is open again with its data', async () => {
+  const own = await openTestEmbedded()
+  onTestFinished(own.close)
+  const [one, two] = [await openClient(own.url), await openClient(own.url)]
+  await one.query('CREATE TABLE kept (a int); INSERT INTO kept VALUES (1)')
+  await two.query('BEGIN')
+  await two.query('INSERT INTO kept VALUES (2)')
+  // Deeper than the stack of WebAssembly; a real server says 54001 or answers.
+  const crash = await failure(two.query(`SELECT 1${'+1'.repeat(20_000)}`))
+  expect(crash).toMatchObject({ code: 'XX000', severity: 'FATAL' })
+  expect(await failure(one.query('SELECT 1')).catch(() => ({ code: '57P02' }))).toMatchObject({
+    code: '57P02',
+  })
+  const three = await openClient(own.url)
+  expect((await three.query('SELECT a FROM kept')).rows).toEqual([{ a: 1 }])
+})
+
+test('a data directory that another process has open is refused in one sentence, and is free again when it is killed', async () => {
+  const dataDir = await copyTemplate()
+  const child = await openInChild(dataDir)
+  const opening = openEmbeddedDatabase({ dataDir, host: '127.0.0.1', port: 0, onCrash: () => undefined })
+  await expect(opening).rejects.toThrow(
+    `The data directory ${dataDir} is in use by another rtls-ingest (process ${child.process.pid}): stop it or set DATA_DIR to another directory.`,
+  )
+  child.process.kill('SIGKILL')
+  await once(child.process, 'exit')
+  const mine = await openEmbeddedDatabase({ dataDir, host: '127.0.0.1', port: 0, onCrash: () => undefined })
+  await mine.close()
+  await rm(dataDir, { recursive: true })
+})
+
+test('what was committed is there after kill -9', async () => {
+  const dataDir = await copyTemplate()
+  const child = await openInChild(dataDir)
+  const client = await openClient(child.url)
+  await client.query('CREATE TABLE kept (a int)')
+  await client.query('BEGIN')
+  await client.query('INSERT INTO kept SELECT generate_series(1, 1000)')
+  await client.query('COMMIT')
+  child.process.kill('SIGKILL')
+  await once(child.process, 'exit')
+  const database = await openEmbeddedDatabase({
+    dataDir,
+    host: '127.0.0.1',
+    port: 0,
+    onCrash: () => undefined,
+  })
+  const again = await openClient(database.url)
+  expect((await again.query('SELECT count(*)::int AS n FROM kept')).rows).toEqual([{ n: 1000 }])
+  await again.end()
+  await database.close()
+  await rm(dataDir, { recursive: true })
+})
+
+test('closing ends the connections with the reason and the directory opens again', async () => {
+  const own = await openTestEmbedded()
+  const client = await openClient(own.url)
+  const ended = once(client, 'error')
+  await own.close()
+  expect(await ended).toMatchObject([{ code: '57P01' }])
+})
+
+const psqlMissing = spawnSync('psql', ['--version']).error === undefined ? false : 'psql is not installed'
+
+test('psql describes tables and copies in and out', async (context) => {
+  context.skip(psqlMissing !== false, String(psqlMissing))
+  const name = await table()
+  const child = spawn('psql', ['-X', '-q', '-v', 'ON_ERROR_STOP=1', database.url], { stdio: 'pipe' })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => (output += chunk.toString()))
+  child.stdin.end(`\\d ${name}
+\\copy ${name} from stdin
+1\tone
+2\ttwo
+\\.
+\\copy ${name} to stdout with (format csv)
+\\copy ${name} from stdin
+3\tthree
+three\tx
+\\.
+`)
+  await once(child, 'close')
+  expect(output).toContain(`"${name}_pkey" PRIMARY KEY, btree (a)`)
+  expect(output).toContain('1,one\n2,two\n')
+  expect(output).toContain(`COPY ${name}, line 2, column a: "three"`)
+  expect(child.exitCode).toBe(3) // ON_ERROR_STOP
+  expect(await count(name)).toBe(2)
+})
+
+/** A program of its own that opens the directory and prints the URL. */
+async function openInChild(dataDir: string): Promise<{ process: ChildProcess; url: string }> {
+  const module = new URL('../../dist/embedded/database.js', import.meta.url).href
+  const code = `import { openEmbeddedDatabase } from ${JSON.stringify(module)}
+    const { url } = await openEmbeddedDatabase({ dataDir: process.argv[1], host: '127.0.0.1', port: 0, onCrash: (error) => { throw error } })
+    console.log(url)`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', code, dataDir], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  onTestFinished(() => {
+    child.kill('SIGKILL')
+  })
+  const [line] = (await once(createInterface(child.stdout), 'line')) as [string]
+  return { process: child, url: line }
+}
+
+/** A connection spoken to in messages; answers are given as the string of their types. */
+async function openRaw(): Promise<{
+  send(...messages: Buffer[]): void
+  answer(until?: string): Promise<string>
+}> {
+  const socket = connect(database.port, '127.0.0.1')
+  onTestFinished(() => {
+    socket.destroy()
+  })
+  let bytes = Buffer.alloc(0)
+  socket.on('data', (chunk: Buffer) => {
+    bytes = Buffer.concat([bytes, chunk])
+  })
+  async function answer(until = 'Z'): Promise<string> {
+    const types = () => Array.from(backendMessages(bytes), ({ type }) => type).join('')
+    await waitFor(() => types().endsWith(until), { what: `an answer that ends with ${until}` })
+    const seen = types()
+    bytes = Buffer.alloc(0)
+    return seen
+  }
+  const startup = Buffer.from('\0\0\0\0\0\x03\0\0user\0postgres\0\0', 'latin1')
+  startup.writeUInt32BE(startup.length)
+  socket.write(startup)
+  await answer()
+  return { answer, send: (...messages) => socket.write(Buffer.concat(messages)) }
+}
+
+const parse = (name: string, sql: string) => encodeMessage('P', Buffer.from(`${name}\0${sql}\0\0\0`))
+const bind = (name: string) => encodeMessage('B', Buffer.from(`\0${name}\0\0\0\0\0\0\0`))
+function execute(rows: number): Buffer {
+  const body = Buffer.alloc(5)
+  body.writeUInt32BE(rows, 1)
+  return encodeMessage('E', body)
+}
 
 /** COPY's binary format: tag text, t timestamptz, x float8; one millisecond and one tag after the other. */
 function* binaryPings(rows: number): Generator<Buffer> {

@@ -73,7 +73,7 @@ async function makeTemplate(template: string): Promise<void> {
 }
 
 async function exists(path: string): Promise<boolean> {
-  return await stat(path).then(
+  return stat(path).then(
     () => true,
     () => false,
   )

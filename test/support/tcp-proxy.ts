@@ -92,7 +92,6 @@ export async function openTcpProxy(target: { targetPort: number; targetHost?: st
     }
     links.add(link)
     for (const flow of link.flows) listenTo(flow, link)
-    if (line.isFrozen) for (const { from } of link.flows) from.pause()
     upstream.connect(targetPort, targetHost)
   })
 
@@ -136,7 +135,7 @@ export async function openTcpProxy(target: { targetPort: number; targetHost?: st
       else if (item.kind === 'end') endStream(flow)
       else link.destroy()
     }
-    if (!line.isFrozen && flow.queuedBytes <= MAX_QUEUED_BYTES) flow.from.resume()
+    if (flow.queuedBytes <= MAX_QUEUED_BYTES) flow.from.resume()
   }
 
   function sendChunk(flow: Flow, item: Item): void {
@@ -175,7 +174,6 @@ export async function openTcpProxy(target: { targetPort: number; targetHost?: st
     },
     freeze: () => {
       line.isFrozen = true
-      for (const link of links) for (const { from } of link.flows) from.pause()
     },
     thaw: () => {
       line.isFrozen = false

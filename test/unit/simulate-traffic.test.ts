@@ -18,7 +18,7 @@ const base: TrafficOptions = {
   startMs,
   rate: 500,
   pingsPerMessage: 10,
-  count: 20_000,
+  count: 8000,
   badShare: 0.05,
   duplicateShare: 0.1,
   lateShare: 0.05,
@@ -125,7 +125,7 @@ describe('the traffic of the simulated hospital', () => {
   })
 
   it('has the shares that were asked for', () => {
-    const { totals } = audit({ ...base, count: 50_000 })
+    const { totals } = audit({ ...base, count: 30_000 })
     expect(totals.bad / totals.pings).toBeCloseTo(base.badShare, 2)
     expect(totals.duplicates / totals.pings).toBeCloseTo(base.duplicateShare, 2)
     expect(totals.late / totals.pings).toBeCloseTo(base.lateShare, 2)
@@ -155,7 +155,7 @@ describe('the traffic of the simulated hospital', () => {
         expect(totals.pings).toBe(rest.count)
         expect(rows.size).toBe(totals.unique)
       }),
-      { numRuns: 150 },
+      { numRuns: 80 },
     )
   })
 
@@ -207,7 +207,7 @@ describe('the traffic of the simulated hospital', () => {
   it('puts bad pings into good messages and sends some as whole messages', () => {
     const messages = [...createTraffic({ ...base, duplicateShare: 0 })].filter(({ kinds }) => kinds.bad > 0)
     expect(messages.filter(({ kinds }) => kinds.unique > 0).length).toBeGreaterThan(100)
-    expect(messages.filter(({ pings }) => pings === 1).length).toBeGreaterThan(100)
+    expect(messages.filter(({ pings }) => pings === 1).length).toBeGreaterThan(50)
   })
 
   it('lets no ping wait longer than a gateway collects, however few there are', () => {

@@ -77,21 +77,25 @@ describe.concurrent('the test reporter', () => {
   })
 
   it('counts a file that cannot be loaded as failed', async () => {
-    const run = await runVitest({ 'a.test.ts': PASSES, 'b.test.ts': `throw new Error('cannot be loaded')` })
-    expect(run).toMatchObject({ code: 1, lastLine: '1 passed, 1 failed' })
+    const run = await runVitest({
+      'a.test.ts': PASSES,
+      'b.test.ts': `${FAILS}; throw new Error('cannot be loaded')`,
+      'c.test.ts': FAILS,
+    })
+    expect(run).toMatchObject({ code: 1, lastLine: '1 passed, 2 failed' })
     expect(run.output).toContain('Error: cannot be loaded')
   })
 
   it('counts a hook that throws as failed', async () => {
-    const hook = `describe('group', () => { afterAll(() => { throw new Error('cannot clean up') }); ${PASSES} })`
+    const hook = `describe('group', () => { afterAll(() => { throw new Error('cannot clean up') }); ${PASSES}; ${FAILS} })`
     const run = await runVitest({ 'a.test.ts': hook })
-    expect(run).toMatchObject({ code: 1, lastLine: '1 passed, 1 failed' })
+    expect(run).toMatchObject({ code: 1, lastLine: '1 passed, 2 failed' })
   })
 
   it('counts an error that nobody caught as failed', async () => {
     const stray = `it('holds', async () => { void Promise.reject(new Error('stray')); await new Promise(setImmediate) })`
-    const run = await runVitest({ 'a.test.ts': stray })
-    expect(run).toMatchObject({ code: 1, lastLine: '1 passed, 1 failed' })
+    const run = await runVitest({ 'a.test.ts': `${stray}; ${FAILS}` })
+    expect(run).toMatchObject({ code: 1, lastLine: '1 passed, 2 failed' })
     expect(run.output).toContain('Error: stray')
   })
 

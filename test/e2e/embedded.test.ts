@@ -1,0 +1,166 @@
+// What a newcomer gets: `rtls-ingest run` with nothing configured.
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import net from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import pg from 'pg'
+import { afterAll, describe, expect, it } from 'vitest'
+import { runCli, startCli } from '../support/child.ts'
+import { type Service, openService } from '../support/service.ts'
+import { listenOnLoopback } from '../support/tcp-proxy.ts'
+import { waitFor } from '../support/wait-for.ts'
+
+const dataDir = mkdtempSync(path.join(tmpdir(), 'rtls-e2e-'))
+const env = { DATA_DIR: path.join(dataDir, 'db') }
+
+afterAll(() => {
+  rmSync(dataDir, { recursive: true, force: true })
+})
+
+const databasePort = (service: Service): number => {
+  const running = service.stdout.find((line) => line.includes('"msg":"running"')) ?? '{}'
+  return Number(/port=(\d+)/u.exec(running)?.[1])
+}
+
+async function query<Row extends pg.QueryResultRow>(service: Service, sql: string): Promise<Row[]> {
+  const client = new pg.Client(`postgres://postgres@127.0.0.1:${databasePort(service)}/postgres`)
+  await client.connect()
+  try {
+    return (await client.query<Row>(sql)).rows
+  } finally {
+    await client.end()
+  }
+}
+
+describe('with nothing configured', () => {
+  it('a simulated hospital is stored, and killed and started again every committed ping is there', async () => {
+    const service = await openService({ env })
+    await service.atRest(50)
+    const before = await query<{ n: number }>(service, 'SELECT count(*)::int AS n FROM location_history')
+    expect(before[0]?.n).toBeGreaterThan(40)
+    await service.kill('SIGKILL')
+
+    const again = await openService({ env, args: ['--no-simulate'] })
+    const after = await query<{ n: number }>(again, 'SELECT count(*)::int AS n FROM location_history')
+    expect(after[0]?.n).toBeGreaterThanOrEqual(before[0]?.n ?? Infinity)
+    expect((await again.kill()).code).toBe(0)
+  })
+
+  it('psql can look at the tables, count, and copy into them', async (context) => {
+    const psql = promisify(execFile)
+    if (
+      !(await psql('psql', ['--version']).then(
+        () => true,
+        () => false,
+      ))
+    )
+      context.skip('psql is not installed')
+    const service = await openService({ env, args: ['--no-simulate'] })
+    const connection = `host=127.0.0.1 port=${databasePort(service)} user=postgres dbname=postgres`
+    const run = async (command: string): Promise<string> =>
+      (await psql('psql', [connection, '-v', 'ON_ERROR_STOP=1', '-Atc', command])).stdout
+    expect(await run(String.raw`\d location_history`)).toContain('tag_id|text')
+    const before = Number(await run('SELECT count(*) FROM location_history'))
+    const copied = psql('psql', [
+      connection,
+      '-v',
+      'ON_ERROR_STOP=1',
+      '-c',
+      String.raw`\copy location_history (t, facility_id, gateway_id, tag_id) from stdin csv`,
+    ])
+    copied.child.stdin?.end('2026-11-01T00:00:00Z,h1,g1,by-hand-1\n2026-11-01T00:00:00Z,h1,g1,by-hand-2\n')
+    expect((await copied).stdout).toContain('COPY 2')
+    expect(Number(await run('SELECT count(*) FROM location_history'))).toBe(before + 2)
+    await service.kill()
+  })
+
+  it('the jobs that no server runs here are run: the rollup is refreshed', async () => {
+    const service = await openService({ env })
+    await waitFor(
+      async () =>
+        ((await service.metrics()).get(
+          'rtls_job_last_success_seconds{job="policy_refresh_continuous_aggregate:location_1m"}',
+        ) ?? 0) > 0,
+      { what: 'a refresh of location_1m', deadlineMs: 30_000 },
+    )
+    expect(
+      (await service.metrics()).get(
+        'rtls_job_failures_total{job="policy_refresh_continuous_aggregate:location_1m"}',
+      ),
+    ).toBe(0)
+    await service.kill()
+  })
+})
+
+describe('a port that is in use', () => {
+  it.each(['HTTP_PORT', 'MQTT_PORT', 'DATABASE_PORT'])(
+    'is one sentence that names %s, and exit code 1',
+    async (variable) => {
+      const server = net.createServer()
+      const port = await listenOnLoopback(server)
+      try {
+        const { stderr } = await runCli(['run'], {
+          env: { HTTP_PORT: '0', MQTT_PORT: '0', DATABASE_PORT: '0', ...env, [variable]: String(port) },
+          expectCode: 1,
+        })
+        expect(stderr).toMatch(
+          new RegExp(
+            `^rtls-ingest: .* cannot listen on 127.0.0.1:${port}: the port is in use\\. .*set ${variable} to a free port\\.$`,
+            'u',
+          ),
+        )
+      } finally {
+        server.close()
+      }
+    },
+  )
+})
+
+describe('simulate and run', () => {
+  it('agree on every number: what one published the other stored', async () => {
+    const service = await openService({
+      env: { ...env, DATA_DIR: path.join(dataDir, 'agree') },
+      args: ['--no-simulate'],
+    })
+    const running = service.stdout.find((line) => line.includes('"msg":"running"')) ?? '{}'
+    const url = /mqtt:\/\/127\.0\.0\.1:\d+/u.exec(running)?.[0] ?? ''
+    const simulation = startCli([
+      'simulate',
+      '--url',
+      url,
+      '--rate',
+      '0',
+      '--count',
+      '3000',
+      '--seed',
+      '7',
+      '--bad',
+      '0.05',
+      '--duplicates',
+      '0.1',
+      '--late',
+      '0.1',
+      '--json',
+    ])
+    expect((await simulation.exit).code).toBe(0)
+    const report = JSON.parse(simulation.stdout.join('')) as {
+      pings: number
+      unique: number
+      duplicates: number
+      bad: number
+    }
+    const account = await service.atRest(report.pings)
+    expect(account).toMatchObject({
+      received: 3000,
+      committed: report.unique,
+      duplicates: report.duplicates,
+      deadLettered: report.bad,
+    })
+    expect(await query(service, 'SELECT count(*)::int AS n FROM location_history')).toEqual([
+      { n: report.unique },
+    ])
+    await service.kill()
+  })
+})
