@@ -16,7 +16,7 @@ export function delivery(payload: unknown, topic = 'rtls/h1/gw-1/pings', at = re
     payload instanceof Uint8Array
       ? Buffer.from(payload)
       : Buffer.from(typeof payload === 'string' ? payload : JSON.stringify(payload))
-  return { topic, payload: bytes, receivedAtUs: at, packetId: 1, epoch: 1, pending: 0 }
+  return { topic, payload: bytes, receivedAtUs: at, packetId: 1, epoch: 1, isSettled: false }
 }
 
 /** Decodes one message with the default limits. A string is taken as the payload's text, anything else as JSON. */

@@ -38,13 +38,15 @@ export class CountingReporter extends DefaultReporter {
     const [modules, unhandledErrors] = args
     // The global set-up has thrown: Vitest prints that afterwards, and would say "No test files found" here.
     if (this.areFilesExpected && modules.length === 0 && unhandledErrors.length === 0) return
+    for (const module of modules) {
+      if (isUnfinished(module)) this.log(`✗ ${module.relativeModuleId}  did not end`)
+    }
     super.onTestRunEnd(...args)
     this.printSkipped(modules)
   }
 
   protected override printTestModule(module: TestModule): void {
-    const state = module.state()
-    if (state === 'queued' || state === 'pending') return
+    if (isUnfinished(module)) return
     const counts = countModule(module)
     const parts = [
       counts.passed > 0 && `${counts.passed} passed`,
@@ -99,9 +101,12 @@ function countModule(module: TestModule): Counts {
     if (state === 'pending') counts.failed += 1
     else counts[state] += 1
   }
-  const isUnfinished = module.state() === 'queued' || module.state() === 'pending'
-  if (isUnfinished && counts.failed === 0) counts.failed = 1
+  if (isUnfinished(module) && counts.failed === 0) counts.failed = 1
   return counts
+}
+
+function isUnfinished(module: TestModule): boolean {
+  return module.state() === 'queued' || module.state() === 'pending'
 }
 
 function add(sum: Counts, more: Counts): void {
