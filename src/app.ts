@@ -3,21 +3,22 @@
  * Guarantees: comes up in any order with broker and database; after `close` everything buffered is committed and acknowledged,
  * or still with the broker.
  */
-import { setTimeout as wait } from 'node:timers/promises'
 import type { Config } from './config-schema.ts'
 import { redactUrl } from './config.ts'
-import { createChunksAhead } from './db/chunks.ts'
-import { judge } from './db/failure.ts'
 import { openJobRunner } from './db/jobs.ts'
-import { migrate } from './db/migrate.ts'
 import { type Pool, createPool } from './db/pool.ts'
+import { openChunkPreparation, prepareDatabase } from './db/prepare.ts'
+import { openRollupRefresh } from './db/rollup-refresh.ts'
 import { openDatabaseWatch } from './db/watch.ts'
 import { openEmbeddedBroker } from './embedded/broker.ts'
 import { openEmbeddedDatabase } from './embedded/database.ts'
 import { openHttpServer } from './http/server.ts'
 import { createDecode } from './ingest/decode.ts'
 import { type Pipeline, createPipeline } from './ingest/pipeline.ts'
+import { laneOf, lateBeforeUs } from './ingest/lanes.ts'
+import { createDirectSink, createSpoolSink } from './ingest/sink.ts'
 import { openSource } from './ingest/source.ts'
+import { openSpool } from './ingest/spool.ts'
 import { createWriter } from './ingest/writer.ts'
 import { type Closers, createClosers } from './ops/closers.ts'
 import { type Health, createHealth } from './ops/health.ts'
@@ -42,11 +43,6 @@ export interface AppHooks {
   /** Something the service cannot live without is gone for good. */
   onFatal(error: Error): void
 }
-
-const databaseStartRetryMs = 1000
-/** Today's chunk and tomorrow's, looked at often enough that a night without us is the worst case. */
-const chunksAheadIntervals = 1
-const chunksAheadEveryMs = 3_600_000
 
 /** Errors: UserError for what the operator can mend. `signal` gives up a start that waits for the database. */
 export async function openApp(
@@ -79,6 +75,7 @@ async function open(
 
   const metrics: Metrics = createMetrics({
     pipeline: () => pipeline,
+    spoolBytes: () => spool?.bytes ?? 0,
     isBrokerConnected: () => reports.isBrokerConnected(),
     isDatabaseUp: () => reports.isDatabaseUp(),
     statistics: () => watch?.statistics(),
@@ -86,6 +83,7 @@ async function open(
   closers.add('metrics', () => metrics.close())
   let watch: ReturnType<typeof openDatabaseWatch> | undefined
   health.set('start', 'the service is starting')
+  const spool = config.ack.mode === 'spool' ? await openSpool(config.spool) : undefined
 
   // Addresses are claimed first: a busy port should be said at once, not after the database has started.
   const http = await openHttpServer(config.http, {
@@ -109,7 +107,15 @@ async function open(
   const databaseUrl = config.database.url ?? embedded?.url ?? ''
   const mqttUrl = config.mqtt.url ?? broker?.url ?? ''
 
-  await prepareDatabase(config, databaseUrl, log, reports, signal)
+  const preparing = config.database.migrate
+    ? prepareDatabase(databaseUrl, log, reports, signal)
+    : Promise.resolve()
+  // With a spool pings are taken while the database is away; without one there is nowhere to put them yet.
+  if (spool === undefined) await preparing
+  else
+    preparing.catch((error: unknown) => {
+      if (!signal.aborted) hooks.onFatal(error instanceof Error ? error : new Error(String(error)))
+    })
   const openPool = createPool(
     {
       url: databaseUrl,
@@ -121,15 +127,17 @@ async function open(
   )
   pool = openPool
   closers.add('database pool', async () => openPool.close())
-  watch = openDatabaseWatch(openPool, reports)
-  closers.add('database watch', async () => watch.close())
+  const openWatch = openDatabaseWatch(openPool, reports)
+  watch = openWatch
+  closers.add('database watch', async () => openWatch.close())
   if (embedded !== undefined) {
     const jobs = openJobRunner(openPool, reports)
     closers.add('job runner', async () => jobs.close())
   }
-  const chunkTimer = setInterval(() => void prepareChunks(openPool, log), chunksAheadEveryMs)
-  closers.add('chunk timer', () => clearInterval(chunkTimer))
-  await prepareChunks(openPool, log)
+  const chunks = await openChunkPreparation(openPool, log)
+  closers.add('chunk preparation', () => chunks.close())
+  const refresher = openRollupRefresh(openPool, reports)
+  closers.add('rollup refresh', async () => refresher.close())
 
   const writer = createWriter(openPool, config.limits.deadLetterPayloadBytes, {
     onFailure: (judgement, attempt) => reports.writeFailed(judgement, attempt),
@@ -138,6 +146,24 @@ async function open(
       reports.writeWorks()
     },
   })
+  const decode = createDecode(config.limits)
+  const horizonUs = (): number =>
+    lateBeforeUs(Date.now(), openWatch.statistics()?.compressedUntilMs ?? undefined)
+  const sink =
+    spool === undefined
+      ? createDirectSink(writer)
+      : createSpoolSink(
+          writer,
+          spool,
+          decode,
+          (batch) => laneOf(batch, horizonUs()),
+          { afterMs: config.spool.afterMs, drainRows: config.batch.maxRows },
+          {
+            onDrained: (spooled, outcome) => pipeline?.drained(spooled, outcome),
+            onProblem: (problem) => reports.spoolProblem(problem),
+          },
+        )
+  closers.add('sink', async () => sink.close())
   const openPipeline = createPipeline(
     {
       ...config.batch,
@@ -146,16 +172,18 @@ async function open(
       maxBufferedBytes: config.limits.maxBufferedBytes,
       receiveMaximum: config.mqtt.receiveMaximum,
     },
-    createDecode(config.limits),
-    writer,
+    decode,
+    sink,
+    horizonUs,
     {
       ...metrics.observer,
-      onCommitted(lagSeconds, ageSeconds) {
-        metrics.observer.onCommitted(lagSeconds, ageSeconds)
+      onCommitted(lagSeconds) {
+        metrics.observer.onCommitted(lagSeconds)
         if (lags.length < 10_000) lags.push(lagSeconds)
       },
     },
   )
+  openPipeline.recovered(spool?.pings ?? 0)
   pipeline = openPipeline
   const stallTimer = setInterval(() => reports.checkProgress(openPipeline, config.http.stalledAfterS), 1000)
   closers.add('stall timer', () => clearInterval(stallTimer))
@@ -216,37 +244,5 @@ async function open(
           `Stopped with ${unfinished.buffered + unfinished.counts.inFlight} pings not written within ${config.shutdown.deadlineMs} ms. They were not acknowledged: the broker still has them.`,
         )
     },
-  }
-}
-
-/** Migrates when the database answers; until then waits, says so, and tries again. Only what an operator must mend is thrown. */
-async function prepareDatabase(
-  config: Config,
-  url: string,
-  log: Logger,
-  reports: ReturnType<typeof createReports>,
-  signal: AbortSignal,
-): Promise<void> {
-  for (let attempt = 1; config.database.migrate; attempt += 1) {
-    signal.throwIfAborted()
-    try {
-      await migrate(url, (name) => log.info({ migration: name }, 'applied'))
-      reports.databaseAnswers()
-      return
-    } catch (error) {
-      if (error instanceof UserError) throw error
-      reports.databaseFailed(judge(error, 'before-commit'), attempt)
-      await wait(databaseStartRetryMs, undefined, { signal })
-    }
-  }
-}
-
-async function prepareChunks(pool: Pool, log: Logger): Promise<void> {
-  try {
-    const created = await createChunksAhead(pool, chunksAheadIntervals)
-    if (created > 0) log.debug({ created }, 'chunks created ahead')
-  } catch (error) {
-    // Only a convenience: without it the first COPY of a day makes the chunk.
-    log.warn({ err: error }, 'chunks could not be created ahead of time')
   }
 }

@@ -3,7 +3,7 @@
  * has no background workers. On a server they are left to the server.
  * Owns the schedule of one process: each job at start, then every schedule_interval after the end of its last run.
  */
-import { setTimeout as wait } from 'node:timers/promises'
+import { repeat } from '../ops/repeat.ts'
 import type { Pool } from './pool.ts'
 
 export interface JobEvents {
@@ -47,13 +47,8 @@ export function openJobRunner(pool: Pool, events: JobEvents): { close(): Promise
     }
   }
 
-  const loop = (async () => {
-    while (!closing.signal.aborted) {
-      // The database being away is the writer's to report; here it only means later.
-      await runDue().catch(() => undefined)
-      await wait(tickMs, undefined, { signal: closing.signal }).catch(() => undefined)
-    }
-  })()
+  // The database being away is the writer's to report; here it only means later.
+  const loop = repeat(async () => runDue().catch(() => undefined), tickMs, closing.signal)
 
   return {
     async close() {

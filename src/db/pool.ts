@@ -14,8 +14,8 @@ export interface PoolOptions {
 }
 
 export interface Pool {
-  /** Runs `work` on a connection; destroys it when `work` fails or does not end in time. */
-  use<T>(work: (client: pg.ClientBase) => Promise<T>): Promise<T>
+  /** Runs `work` on a connection; destroys it when `work` fails, does not end in time, or `signal` aborts. */
+  use<T>(work: (client: pg.ClientBase) => Promise<T>, signal?: AbortSignal): Promise<T>
   close(): Promise<void>
 }
 
@@ -38,20 +38,23 @@ export function createPool(options: PoolOptions, onIdleError: (error: Error) => 
   pool.on('error', onIdleError)
 
   return {
-    async use(work) {
-      const client = await pool.connect()
+    async use(work, signal) {
+      const client = await connect(pool, signal)
       const deadlineMs = options.statementTimeoutMs + deadlineMarginMs
       let timer: NodeJS.Timeout | undefined
-      const deadline = new Promise<never>((_, reject) => {
+      let onAbort: (() => void) | undefined
+      const givenUp = new Promise<never>((_, reject) => {
         timer = setTimeout(() => {
           reject(new Error(`the database did not answer: timed out after ${deadlineMs} ms`))
         }, deadlineMs)
+        onAbort = () => reject(new Error('the write was given up: the connection was closed'))
+        signal?.addEventListener('abort', onAbort, { once: true })
       })
       // A connection that breaks between two queries emits an error nobody awaits; the next query reports it.
       const ignore = (): void => undefined
       client.on('error', ignore)
       try {
-        const result = await Promise.race([work(client), deadline])
+        const result = await Promise.race([work(client), givenUp])
         client.off('error', ignore)
         client.release()
         return result
@@ -61,12 +64,40 @@ export function createPool(options: PoolOptions, onIdleError: (error: Error) => 
         throw error
       } finally {
         clearTimeout(timer)
+        if (onAbort !== undefined) signal?.removeEventListener('abort', onAbort)
       }
     },
     async close() {
       await pool.end()
     },
   }
+}
+
+/** A connection that is still being made cannot be cancelled; when it comes after all, it goes back to the pool. */
+async function connect(pool: pg.Pool, signal: AbortSignal | undefined): Promise<pg.PoolClient> {
+  signal?.throwIfAborted()
+  const connecting = pool.connect()
+  if (signal === undefined) return connecting
+  return new Promise((resolve, reject) => {
+    let isGivenUp = false
+    const onAbort = (): void => {
+      isGivenUp = true
+      reject(new Error('the write was given up: the connection was closed'))
+    }
+    signal.addEventListener('abort', onAbort, { once: true })
+    const settle = async (): Promise<void> => {
+      try {
+        const client = await connecting
+        if (isGivenUp) client.release()
+        else resolve(client)
+      } catch (error) {
+        reject(error instanceof Error ? error : new Error(String(error)))
+      } finally {
+        signal.removeEventListener('abort', onAbort)
+      }
+    }
+    void settle()
+  })
 }
 
 /** pg's own `end` says goodbye and waits; a frozen peer never answers. The stream is not in pg's types (8.23). */

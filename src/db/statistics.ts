@@ -11,6 +11,8 @@ export interface DatabaseStatistics {
     readonly lastSuccessS: number | null
   }[]
   readonly chunks: { readonly compressed: number; readonly uncompressed: number }
+  /** End of the newest compressed chunk, ms since 1970. */
+  readonly compressedUntilMs: number | null
   /** Seconds between now and the end of what is materialised. */
   readonly rollups: readonly { readonly rollup: string; readonly lagS: number }[]
 }
@@ -26,7 +28,8 @@ const jobsSql = `
 
 const chunksSql = `
   SELECT count(*) FILTER (WHERE is_compressed)::integer AS compressed,
-         count(*) FILTER (WHERE NOT is_compressed)::integer AS uncompressed
+         count(*) FILTER (WHERE NOT is_compressed)::integer AS uncompressed,
+         extract(epoch FROM max(range_end) FILTER (WHERE is_compressed))::float8 * 1000 AS "compressedUntilMs"
   FROM timescaledb_information.chunks
   WHERE hypertable_schema = 'public' AND hypertable_name = 'location_history'`
 
@@ -44,12 +47,13 @@ const rollupsSql = `
 export async function readStatistics(pool: Pool): Promise<DatabaseStatistics> {
   return pool.use(async (client) => {
     const jobs = await client.query<DatabaseStatistics['jobs'][number]>(jobsSql)
-    const chunks = await client.query<DatabaseStatistics['chunks']>(chunksSql)
+    const chunks = await client.query<{
+      compressed: number
+      uncompressed: number
+      compressedUntilMs: number | null
+    }>(chunksSql)
     const rollups = await client.query<DatabaseStatistics['rollups'][number]>(rollupsSql)
-    return {
-      jobs: jobs.rows,
-      chunks: chunks.rows[0] ?? { compressed: 0, uncompressed: 0 },
-      rollups: rollups.rows,
-    }
+    const { compressedUntilMs = null, ...counts } = chunks.rows[0] ?? { compressed: 0, uncompressed: 0 }
+    return { jobs: jobs.rows, chunks: counts, compressedUntilMs, rollups: rollups.rows }
   })
 }

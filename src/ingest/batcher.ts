@@ -5,13 +5,15 @@
  * Batch size emerges: while the writers are busy the batch grows, when one is free it takes what is there.
  * Guarantees: every ping and rejection added is in exactly one batch, in the order it was added.
  */
-import type { Decoded, Ping, Rejection } from './ping.ts'
+import type { Decoded, Delivery, Ping, Rejection } from './ping.ts'
 
 /** Why a batch was closed: the label of rtls_batches_total. */
 export const closeReasons = ['rows', 'bytes', 'age', 'window', 'idle', 'drain'] as const
 export type CloseReason = (typeof closeReasons)[number]
 
 export interface Batch {
+  /** The messages behind it, in the order of receipt. A message is never split over two batches. */
+  readonly deliveries: Delivery[]
   readonly pings: Ping[]
   readonly rejections: Rejection[]
   /** Payload bytes behind this batch: what it holds of the memory bound. */
@@ -35,7 +37,7 @@ export interface Surroundings {
 }
 
 export interface Batcher {
-  add(decoded: Decoded, bytes: number, nowMs: number): void
+  add(delivery: Delivery, decoded: Decoded, nowMs: number): void
   /** Why a batch should be taken now, or undefined when it should wait. */
   closeReason(nowMs: number, surroundings: Surroundings): CloseReason | undefined
   /** Milliseconds until `age` becomes a reason; undefined when there is nothing to wait for. */
@@ -57,14 +59,15 @@ export function createBatcher(limits: BatchLimits): Batcher {
     get size() {
       return size
     },
-    add(decoded, bytes, nowMs) {
+    add(delivery, decoded, nowMs) {
       const count = decoded.pings.length + decoded.rejections.length
       if (count === 0) return
       if (countOf(open) === 0) openedAtMs = nowMs
+      open.deliveries.push(delivery)
       // Not push(...array): a message may hold more pings than a call takes arguments.
       for (const ping of decoded.pings) open.pings.push(ping)
       for (const rejection of decoded.rejections) open.rejections.push(rejection)
-      open.bytes += bytes
+      open.bytes += delivery.payload.length
       size += count
       const reason =
         countOf(open) >= limits.maxRows ? 'rows' : open.bytes >= limits.maxBytes ? 'bytes' : undefined
@@ -98,6 +101,6 @@ export function createBatcher(limits: BatchLimits): Batcher {
   }
 }
 
-const emptyBatch = (): Batch => ({ pings: [], rejections: [], bytes: 0 })
+export const emptyBatch = (): Batch => ({ deliveries: [], pings: [], rejections: [], bytes: 0 })
 
-const countOf = (batch: Batch): number => batch.pings.length + batch.rejections.length
+export const countOf = (batch: Batch): number => batch.pings.length + batch.rejections.length

@@ -2,7 +2,7 @@
  * topic → format → canonical pings. Pure and total: any bytes on any topic give pings and/or rejections, never a throw.
  * Identity (facility, gateway) comes from the topic, which the broker's access rules protect, never from the payload.
  */
-import { randomUUID } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import {
   type Element,
   type ElementFailure,
@@ -32,7 +32,7 @@ export function createDecode(limits: DecodeLimits): Decode {
   return (delivery) => {
     const whole = (reason: RejectionReason, detail: string): Decoded => ({
       pings: [],
-      rejections: [reject(delivery, delivery.payload, reason, detail)],
+      rejections: [reject(delivery, wholeMessage, delivery.payload, { reason, detail })],
     })
     const { payload } = delivery
     if (payload.length > limits.maxMessageBytes)
@@ -57,7 +57,7 @@ export function createDecode(limits: DecodeLimits): Decode {
       if (!('reason' in outcome)) pings.push(outcome)
       else {
         const bytes = message.elements.length === 1 ? payload : elementBytes(payload, index)
-        rejections.push(reject(delivery, bytes, outcome.reason, outcome.detail))
+        rejections.push(reject(delivery, index, bytes, outcome))
       }
     }
     return { pings, rejections }
@@ -75,14 +75,34 @@ function decodeElement(
   return 'reason' in outcome || !mayHoldBadText ? outcome : (unstorable(outcome) ?? outcome)
 }
 
+/** `index` is the element's place in its message, or `wholeMessage`. */
 export function reject(
   delivery: Delivery,
+  index: number,
   payload: Buffer,
-  reason: RejectionReason,
-  detail: string,
+  refusal: Refusal,
   sqlstate: string | null = null,
 ): Rejection {
-  return { delivery, id: randomUUID(), payload, reason, detail: storableText(detail), sqlstate }
+  return {
+    delivery,
+    id: rejectionId(delivery, index),
+    payload,
+    reason: refusal.reason,
+    detail: storableText(refusal.detail),
+    sqlstate,
+  }
+}
+
+const wholeMessage = -1
+
+/** The same rejection of the same message has the same id, also when the message is decoded again after a crash. UUID version 8. */
+function rejectionId(delivery: Delivery, index: number): string {
+  const hash = createHash('sha256')
+    .update(`${delivery.receivedAtUs} ${index} ${delivery.topic} `)
+    .update(delivery.payload)
+    .digest('hex')
+  const variant = ((Number.parseInt(hash.slice(16, 18), 16) & 0x3f) | 0x80).toString(16)
+  return `${hash.slice(0, 8)}-${hash.slice(8, 12)}-8${hash.slice(13, 16)}-${variant}${hash.slice(18, 20)}-${hash.slice(20, 32)}`
 }
 
 /** Text of unknown origin, made fit for a PostgreSQL text column. */

@@ -1,7 +1,7 @@
 /**
  * Which deliveries are settled, and so may be acknowledged. Owns the order of receipt.
  *
- * Steps: a delivery is added when it is received; its `pending` falls to 0 as its pings become durable;
+ * Steps: a delivery is added when it is received; it is marked as settled when all of it is durable;
  * `release` then acknowledges the settled prefix, in order of receipt (MQTT-4.6.0-2), and stops at the first that waits.
  * On a new connection `forget` drops what the old one owed: the broker sends it again.
  * Does not know MQTT, nor what durable means.
@@ -33,7 +33,7 @@ export function createLedger(): Ledger {
     },
     release(acknowledge) {
       const from = head
-      for (let first = queue[head]; first !== undefined && first.pending === 0; first = queue[head]) {
+      for (let first = queue[head]; first !== undefined && first.isSettled; first = queue[head]) {
         head += 1
         acknowledge(first)
       }

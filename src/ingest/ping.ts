@@ -3,7 +3,7 @@
  * Owns the canonical forms (tag ids, time) and nothing else; no I/O.
  */
 
-/** The bytes as they came, and the duty to settle them. One object a message; `pending` reaches 0 when all of it is durable. */
+/** The bytes as they came, and the duty to settle them. One object a message. */
 export interface Delivery {
   readonly topic: string
   readonly payload: Buffer
@@ -13,8 +13,8 @@ export interface Delivery {
   readonly packetId: number
   /** Which connection it came over: an acknowledgement is never sent over another. */
   readonly epoch: number
-  /** Pings and rejections of this message that are not durable yet. */
-  pending: number
+  /** All of this message is durable: it may be acknowledged. */
+  isSettled: boolean
 }
 
 export type TrackingMethod = 'RFID' | 'BLE' | 'QR' | 'GPS' | 'MANUAL' | 'NFC' | 'UWB' | 'WIFI'

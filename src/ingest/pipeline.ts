@@ -1,21 +1,30 @@
 /**
- * The data path put together: source → decode → ledger → batcher → writer → settle. Only this file knows the order.
+ * The data path put together: source → decode → ledger → batcher → sink → settle. Only this file knows the order.
  *
- * A message's way: received (ledger, pending = its pings and rejections) → its parts wait in the batcher → a batch is
- * taken when the policy says so → written → each part lowers `pending` → the ledger acknowledges the settled prefix.
- * Back edge: settling frees memory and acknowledges, and must never wait.
+ * A message's way: received (into the ledger) → its pings and rejections wait in the batcher of their lane → a batch is
+ * taken when the policy says so → the sink makes it durable → its messages are settled → the ledger acknowledges the
+ * settled prefix. Back edge: settling frees memory and acknowledges, and must never wait.
  *
- * Guarantees: received = committed + duplicates + dead-lettered + buffered + in flight, at every moment;
+ * Guarantees: received = committed + duplicates + dead-lettered + buffered + in flight + spooled, at every moment;
  * memory is bounded: beyond the limits the source is held until half of it is written.
  */
 import PQueue from 'p-queue'
-import { type Batch, type BatchLimits, type CloseReason, createBatcher } from './batcher.ts'
+import {
+  type Batch,
+  type BatchLimits,
+  type Batcher,
+  type CloseReason,
+  countOf,
+  createBatcher,
+} from './batcher.ts'
 import type { Decode } from './decode.ts'
+import { type Lane, laneOf } from './lanes.ts'
 import { createLedger } from './ledger.ts'
 import type { Delivery, RejectionReason } from './ping.ts'
+import type { Sink } from './sink.ts'
 import type { IncomingMessage, Source } from './source.ts'
 import { createWindowObserver } from './window.ts'
-import type { Writer } from './writer.ts'
+import type { WriteOutcome } from './writer.ts'
 
 export interface PipelineLimits extends BatchLimits {
   readonly concurrency: number
@@ -27,8 +36,10 @@ export interface PipelineLimits extends BatchLimits {
 /** Called once a batch or a message, never once a ping. */
 export interface PipelineObserver {
   onBatch(reason: CloseReason, rows: number): void
-  /** Seconds from receipt to commit of one message, and the age of one of its pings at commit. */
-  onCommitted(lagSeconds: number, ageSeconds: number | undefined): void
+  /** Seconds from receipt to commit of one message. */
+  onCommitted(lagSeconds: number): void
+  /** Ages of the pings of one batch at commit. */
+  onPingAge(seconds: readonly number[]): void
 }
 
 /** Where every ping is. */
@@ -41,6 +52,8 @@ export interface PipelineCounts {
   duplicates: number
   deadLettered: Map<RejectionReason, number>
   inFlight: number
+  /** Acknowledged, on our own disk, not in the database yet. */
+  spooled: number
 }
 
 export interface Pipeline {
@@ -51,6 +64,10 @@ export interface Pipeline {
   retained(message: IncomingMessage): void
   /** Before the first message. */
   attach(source: Pick<Source, 'acknowledge' | 'hold' | 'resume'>): void
+  /** Pings found in the spool at start: received by the process before this one. */
+  recovered(pings: number): void
+  /** Pings that left the spool. */
+  drained(spooled: number, outcome: WriteOutcome): void
   /** Takes nothing more, writes what is there, acknowledges it. Rejects when `signal` aborts first. */
   drain(signal: AbortSignal): Promise<void>
   readonly counts: Readonly<PipelineCounts>
@@ -62,16 +79,33 @@ export interface Pipeline {
   readonly waitingSinceMs: number | undefined
 }
 
+interface LaneState {
+  readonly batcher: Batcher
+  readonly queue: PQueue
+}
+
+/** Long enough that the late pings of a gateway's buffer come together, short enough not to fill the broker's window for long. */
+const lateAgeMs = 1000
+
 export function createPipeline(
   limits: PipelineLimits,
   decode: Decode,
-  writer: Writer,
+  sink: Pick<Sink, 'write'>,
+  /** Pings older than this take the late lane; microseconds since 1970. */
+  horizonUs: () => number,
   observer: PipelineObserver,
 ): Pipeline {
-  const batcher = createBatcher(limits)
+  const lanes: Record<Lane, LaneState> = {
+    hot: { batcher: createBatcher(limits), queue: new PQueue({ concurrency: limits.concurrency }) },
+    // One at a time: unpacking old chunks is slow, and must not take the connections of the present.
+    late: {
+      batcher: createBatcher({ ...limits, maxAgeMs: lateAgeMs }),
+      queue: new PQueue({ concurrency: 1 }),
+    },
+  }
+  const buffered = (): number => lanes.hot.batcher.size + lanes.late.batcher.size
   const ledger = createLedger()
   const window = createWindowObserver(limits.receiveMaximum)
-  const queue = new PQueue({ concurrency: limits.concurrency })
   const abort = new AbortController()
   const counts: PipelineCounts = {
     messages: 0,
@@ -82,6 +116,7 @@ export function createPipeline(
     duplicates: 0,
     deadLettered: new Map(),
     inFlight: 0,
+    spooled: 0,
   }
   let source: Pick<Source, 'acknowledge' | 'hold' | 'resume'> | undefined
   let bufferedBytes = 0
@@ -103,28 +138,25 @@ export function createPipeline(
       receivedAtUs: receiveTimeUs(),
       packetId: message.packetId,
       epoch: message.epoch,
-      pending: 0,
+      isSettled: false,
     }
     const decoded = decode(delivery)
     const count = decoded.pings.length + decoded.rejections.length
-    delivery.pending = count
+    delivery.isSettled = count === 0
     lastReceivedAtUs = delivery.receivedAtUs + count
     counts.messages += 1
     if (message.packetId === 0) counts.qos0Messages += 1
     else ledger.add(delivery)
     counts.received += count
-    bufferedBytes += delivery.payload.length
-    const nowMs = performance.now()
-    batcher.add(decoded, delivery.payload.length, nowMs)
-    waitingSinceMs ??= delivery.receivedAtUs / 1000
-    if (count === 0) {
-      bufferedBytes -= delivery.payload.length
-      ledger.release(acknowledge)
+    if (count === 0) ledger.release(acknowledge)
+    else {
+      bufferedBytes += delivery.payload.length
+      lanes[laneOf(decoded, horizonUs())].batcher.add(delivery, decoded, performance.now())
+      waitingSinceMs ??= delivery.receivedAtUs / 1000
     }
-    if (
-      !isHeld &&
-      (batcher.size + counts.inFlight >= limits.maxBufferedPings || bufferedBytes >= limits.maxBufferedBytes)
-    ) {
+    const isFull =
+      buffered() + counts.inFlight >= limits.maxBufferedPings || bufferedBytes >= limits.maxBufferedBytes
+    if (!isHeld && isFull) {
       isHeld = true
       source?.hold()
     }
@@ -148,33 +180,37 @@ export function createPipeline(
   const pump = (): void => {
     clearTimeout(timer)
     timer = undefined
+    const waits = [pumpLane('hot'), pumpLane('late')].filter((waitMs) => waitMs !== undefined)
+    if (waits.length > 0) timer = setTimeout(pump, Math.min(...waits))
+  }
+
+  /** Starts what is due; returns in how many milliseconds something will be, if nothing happens before. */
+  const pumpLane = (lane: Lane): number | undefined => {
+    const { batcher, queue } = lanes[lane]
     const nowMs = performance.now()
-    while (queue.pending < limits.concurrency) {
+    while (queue.pending < queue.concurrency) {
       const reason = batcher.closeReason(nowMs, {
-        isWriterIdle: queue.pending === 0,
+        // The late lane never hurries: a few large batches unpack each chunk once.
+        isWriterIdle: lane === 'hot' && queue.pending === 0,
         isWindowFull: ledger.size >= window.size,
         isDraining,
       })
-      if (reason === undefined) break
-      start(batcher.take(), reason)
+      if (reason === undefined) return batcher.waitMs(nowMs)
+      start(batcher.take(), reason, lane)
     }
-    if (queue.pending >= limits.concurrency) return
-    const waitMs = batcher.waitMs(nowMs)
-    if (waitMs !== undefined) timer = setTimeout(pump, waitMs)
+    return undefined
   }
 
-  const start = (batch: Batch, reason: CloseReason): void => {
-    const rows = batch.pings.length + batch.rejections.length
+  const start = (batch: Batch, reason: CloseReason, lane: Lane): void => {
+    const rows = countOf(batch)
     counts.inFlight += rows
     observer.onBatch(reason, rows)
-    queue
+    lanes[lane].queue
       .add(async () => {
-        const outcome = await writer.write(batch, abort.signal)
+        const outcome = await sink.write(batch, lane, abort.signal)
         counts.inFlight -= rows
-        counts.committed += outcome.committed
-        counts.duplicates += outcome.duplicates
-        for (const [why, many] of outcome.deadLettered)
-          counts.deadLettered.set(why, (counts.deadLettered.get(why) ?? 0) + many)
+        if ('spooled' in outcome) counts.spooled += outcome.spooled
+        else count(outcome)
         settle(batch)
       })
       // Only an abort ends a write without an outcome: nothing of the batch is settled, the broker keeps it.
@@ -182,33 +218,32 @@ export function createPipeline(
       .finally(pump)
   }
 
+  const count = (outcome: WriteOutcome): void => {
+    counts.committed += outcome.committed
+    counts.duplicates += outcome.duplicates
+    for (const [why, many] of outcome.deadLettered)
+      counts.deadLettered.set(why, (counts.deadLettered.get(why) ?? 0) + many)
+  }
+
   const settle = (batch: Batch): void => {
     const nowMs = Date.now()
     lastCommitAtMs = nowMs
-    for (const ping of batch.pings) lower(ping.delivery, nowMs, ping.tUs)
-    for (const rejection of batch.rejections) lower(rejection.delivery, nowMs, undefined)
+    for (const delivery of batch.deliveries) {
+      delivery.isSettled = true
+      observer.onCommitted(Math.max(0, nowMs - delivery.receivedAtUs / 1000) / 1000)
+    }
+    observer.onPingAge(batch.pings.map((ping) => Math.max(0, nowMs - ping.tUs / 1000) / 1000))
     bufferedBytes -= batch.bytes
     window.peak(ledger.size)
     ledger.release(acknowledge)
-    waitingSinceMs = batcher.size + counts.inFlight === 0 ? undefined : nowMs
-    if (
-      isHeld &&
-      !isDraining &&
-      batcher.size + counts.inFlight <= limits.maxBufferedPings / 2 &&
+    waitingSinceMs = buffered() + counts.inFlight === 0 ? undefined : nowMs
+    const isRoomy =
+      buffered() + counts.inFlight <= limits.maxBufferedPings / 2 &&
       bufferedBytes <= limits.maxBufferedBytes / 2
-    ) {
+    if (isHeld && !isDraining && isRoomy) {
       isHeld = false
       source?.resume()
     }
-  }
-
-  const lower = (delivery: Delivery, nowMs: number, tUs: number | undefined): void => {
-    delivery.pending -= 1
-    if (delivery.pending === 0)
-      observer.onCommitted(
-        Math.max(0, nowMs - delivery.receivedAtUs / 1000) / 1000,
-        tUs === undefined ? undefined : Math.max(0, nowMs - tUs / 1000) / 1000,
-      )
   }
 
   return {
@@ -219,8 +254,22 @@ export function createPipeline(
     },
     retained(message) {
       counts.retainedMessages += 1
-      if (message.packetId !== 0) ledger.add({ ...message, receivedAtUs: receiveTimeUs(), pending: 0 })
+      if (message.packetId !== 0) ledger.add({ ...message, receivedAtUs: receiveTimeUs(), isSettled: true })
       ledger.release(acknowledge)
+    },
+    recovered(pings) {
+      counts.received += pings
+      counts.spooled += pings
+    },
+    drained(spooled, outcome) {
+      const settled =
+        outcome.committed +
+        outcome.duplicates +
+        [...outcome.deadLettered.values()].reduce((sum, many) => sum + many, 0)
+      counts.spooled -= spooled
+      // Another version's decode may see another number of pings in the same message.
+      counts.received += settled - spooled
+      count(outcome)
     },
     attach(attached) {
       source = attached
@@ -231,15 +280,15 @@ export function createPipeline(
       signal.addEventListener('abort', () => abort.abort(signal.reason), { once: true })
       if (signal.aborted) abort.abort(signal.reason)
       pump()
-      while (batcher.size > 0 || queue.pending > 0) {
+      while (buffered() + counts.inFlight > 0) {
         signal.throwIfAborted()
-        await queue.onIdle()
+        await Promise.all([lanes.hot.queue.onIdle(), lanes.late.queue.onIdle()])
         pump()
       }
     },
     counts,
     get buffered() {
-      return batcher.size
+      return buffered()
     },
     get unacked() {
       return ledger.size

@@ -22,6 +22,7 @@ import type { Batch } from './batcher.ts'
 import { columnList, encodeCopy } from './copy-format.ts'
 import { writeRejections } from './dead-letter.ts'
 import { reject } from './decode.ts'
+import { type Lane, daysToRefresh } from './lanes.ts'
 import type { Ping, Rejection, RejectionReason } from './ping.ts'
 
 export interface WriteOutcome {
@@ -37,9 +38,16 @@ export interface WriterEvents {
   onSuccess(seconds: number): void
 }
 
+export interface WriteOptions {
+  /** Late pings may lie in compressed chunks: staged from the start, with the limit on unpacking lifted, their days queued for refresh. */
+  readonly lane: Lane
+  /** Written before, perhaps committed: what is there already with our receive time is ours, not a duplicate. */
+  readonly isRepeat?: boolean
+}
+
 export interface Writer {
   /** Resolves when all of the batch is durable; rejects only when `signal` aborts. Takes ownership of the batch. */
-  write(batch: Batch, signal: AbortSignal): Promise<WriteOutcome>
+  write(batch: Batch, options: WriteOptions, signal: AbortSignal): Promise<WriteOutcome>
 }
 
 /** `restaged` is `staged` after a COMMIT of unknown outcome: what is there already may be this very batch. */
@@ -61,15 +69,21 @@ const countOursSql = `
   SELECT count(*)::integer AS ours FROM rtls_staging s
   JOIN location_history h USING (tag_id, t, gateway_id) WHERE h.received_at = s.received_at`
 
+/** Taken in order of day, so that two late batches cannot wait for each other. */
+const queueDaysSql = `
+  INSERT INTO rollup_refresh_queue (day) SELECT day FROM unnest($1::date[]) AS day ORDER BY day
+  ON CONFLICT (day) DO UPDATE SET requested_at = excluded.requested_at`
+
 export function createWriter(pool: Pool, maxPayloadBytes: number, events: WriterEvents): Writer {
   return {
-    async write(batch, signal) {
+    async write(batch, { lane, isRepeat = false }, signal) {
       const outcome: WriteOutcome = { committed: 0, duplicates: 0, deadLettered: new Map() }
       const rows = sortedByKey(batch.pings)
       outcome.duplicates += batch.pings.length - rows.length
       const segments = rows.length > 0 ? [rows] : []
       let rejections: Rejection[] = [...batch.rejections]
-      let mode: Mode = 'copy'
+      const staged: Mode = isRepeat ? 'restaged' : 'staged'
+      let mode: Mode = lane === 'late' ? staged : 'copy'
       let attempt = 0
 
       while (segments.length > 0 || rejections.length > 0) {
@@ -78,7 +92,11 @@ export function createWriter(pool: Pool, maxPayloadBytes: number, events: Writer
         const progress: Progress = { phase: 'before-commit', isPastRows: false }
         const startedMs = performance.now()
         try {
-          const committed = await attemptWrite(pool, segment, rejections, mode, maxPayloadBytes, progress)
+          const committed = await attemptWrite(
+            pool,
+            { rows: segment, rejections, mode, lane, maxPayloadBytes, progress },
+            signal,
+          )
           events.onSuccess((performance.now() - startedMs) / 1000)
           outcome.committed += committed
           outcome.duplicates += segment.length - committed
@@ -88,11 +106,12 @@ export function createWriter(pool: Pool, maxPayloadBytes: number, events: Writer
           rejections = []
           attempt = 0
         } catch (error) {
+          signal.throwIfAborted()
           attempt += 1
           const judgement = judge(error, progress.phase)
           const isRowAtFault = !progress.isPastRows && segment.length > 0
           if (judgement.verdict === 'duplicate' && mode === 'copy' && isRowAtFault) {
-            mode = 'staged'
+            mode = staged
           } else if (
             isRowAtFault &&
             (judgement.verdict === 'poison' || (judgement.isUnknown && attempt >= unknownAttempts))
@@ -119,15 +138,18 @@ interface Progress {
   isPastRows: boolean
 }
 
-/** One transaction; resolves with the number of rows that were new. */
-async function attemptWrite(
-  pool: Pool,
-  rows: readonly Ping[],
-  rejections: readonly Rejection[],
-  mode: Mode,
-  maxPayloadBytes: number,
-  progress: Progress,
-): Promise<number> {
+interface Attempt {
+  readonly rows: readonly Ping[]
+  readonly rejections: readonly Rejection[]
+  readonly mode: Mode
+  readonly lane: Lane
+  readonly maxPayloadBytes: number
+  readonly progress: Progress
+}
+
+/** One transaction; resolves with the number of rows that are there because of this batch. */
+async function attemptWrite(pool: Pool, attempt: Attempt, signal: AbortSignal): Promise<number> {
+  const { rows, rejections, mode, lane, progress } = attempt
   const bytes = encodeCopy(rows)
   return pool.use(async (client) => {
     if (mode === 'copy' && rejections.length === 0) {
@@ -138,6 +160,7 @@ async function attemptWrite(
     }
     await client.query('BEGIN')
     let committed = rows.length
+    if (lane === 'late') await prepareLate(client, rows)
     if (rows.length > 0 && mode === 'copy') await copy(client, copySql, bytes)
     else if (rows.length > 0) {
       await client.query(stage)
@@ -147,11 +170,18 @@ async function attemptWrite(
         committed = (await client.query<{ ours: number }>(countOursSql)).rows[0]?.ours ?? committed
     }
     progress.isPastRows = true
-    await writeRejections(client, rejections, maxPayloadBytes)
+    await writeRejections(client, rejections, attempt.maxPayloadBytes)
     progress.phase = 'commit'
     await client.query('COMMIT')
     return committed
-  })
+  }, signal)
+}
+
+async function prepareLate(client: pg.ClientBase, rows: readonly Ping[]): Promise<void> {
+  // The default of 100,000 unpacked tuples would abort a batch of a few hundred late pings.
+  await client.query('SET LOCAL timescaledb.max_tuples_decompressed_per_dml_transaction = 0')
+  const days = daysToRefresh({ pings: rows }, Date.now())
+  if (days.length > 0) await client.query(queueDaysSql, [days])
 }
 
 async function copy(client: pg.ClientBase, sql: string, bytes: Buffer): Promise<void> {
@@ -171,9 +201,9 @@ function isolate(segment: readonly Ping[], judgement: Judgement, rejections: Rej
     rejections.push(
       reject(
         poison.delivery,
+        poison.index,
         elementBytes(poison.delivery.payload, poison.index),
-        'refused_by_database',
-        judgement.message,
+        { reason: 'refused_by_database', detail: judgement.message },
         judgement.code !== null && /^[0-9A-Z]{5}$/u.test(judgement.code) ? judgement.code : null,
       ),
     )

@@ -13,6 +13,7 @@ import { rejectionReasonNames } from '../ingest/ping.ts'
 /** What is read at scrape time; each may be missing while the service starts. */
 export interface MetricSources {
   readonly pipeline: () => Pipeline | undefined
+  readonly spoolBytes: () => number
   readonly isBrokerConnected: () => boolean
   readonly isDatabaseUp: () => boolean
   readonly statistics: () => DatabaseStatistics | undefined
@@ -29,6 +30,8 @@ export interface Metrics {
 const lagBuckets = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 /** A gateway's buffer can be hours old. */
 const ageBuckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21_600, 86_400]
+/** Enough for a quantile, too few to be felt. */
+const agesPerBatch = 100
 const rowBuckets = [1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000]
 
 export function createMetrics(sources: MetricSources): Metrics {
@@ -103,6 +106,12 @@ export function createMetrics(sources: MetricSources): Metrics {
     () => sources.pipeline()?.counts.inFlight ?? 0,
   )
   gauge(
+    'rtls_pings_spooled',
+    'Pings acknowledged and on the local disk, not in the database yet',
+    () => sources.pipeline()?.counts.spooled ?? 0,
+  )
+  gauge('rtls_spool_bytes', 'Bytes in the spool', () => sources.spoolBytes())
+  gauge(
     'rtls_unacked_messages',
     'QoS 1 messages received and not acknowledged yet',
     () => sources.pipeline()?.unacked ?? 0,
@@ -142,7 +151,7 @@ export function createMetrics(sources: MetricSources): Metrics {
   })
   const age = new Histogram({
     name: 'rtls_ping_age_seconds',
-    help: 'Age of a ping at its commit (commit time minus t), one ping a message',
+    help: 'Age of a ping at its commit (commit time minus t), a sample of each batch',
     buckets: ageBuckets,
     registers,
   })
@@ -208,9 +217,12 @@ export function createMetrics(sources: MetricSources): Metrics {
         batches.inc({ closed_by: reason })
         rows.observe(count)
       },
-      onCommitted(lagSeconds, ageSeconds) {
+      onCommitted(lagSeconds) {
         lag.observe(lagSeconds)
-        if (ageSeconds !== undefined) age.observe(ageSeconds)
+      },
+      onPingAge(ages) {
+        const step = Math.ceil(ages.length / agesPerBatch)
+        for (let index = 0; index < ages.length; index += step) age.observe(ages[index] ?? 0)
       },
     },
     observeCopy(seconds) {

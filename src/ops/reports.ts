@@ -23,6 +23,8 @@ export interface Reports {
   onSuccess(job: string): void
   onFailure(job: string, error: unknown): void
   ownJobs(): DatabaseStatistics['jobs']
+  /** Nothing can be acknowledged; undefined when it can again. */
+  spoolProblem(problem: string | undefined): void
   /** Readiness turns red when pings wait and nothing was committed for too long. */
   checkProgress(pipeline: Pipeline, stalledAfterS: number): void
   isBrokerConnected(): boolean
@@ -77,6 +79,11 @@ export function createReports(log: Logger, health: Health): Reports {
       log.warn({ job, err: error }, 'a background job of the database failed')
     },
     ownJobs: () => [...jobs.values()],
+    spoolProblem(problem) {
+      if (!health.set('spool', problem)) return
+      if (problem === undefined) log.info('the spool takes pings again')
+      else log.error(`${problem}; nothing is acknowledged until there is room`)
+    },
     checkProgress(pipeline, stalledAfterS) {
       const since = pipeline.waitingSinceMs
       const waitingS = since === undefined ? 0 : (Date.now() - since) / 1000

@@ -6,7 +6,7 @@ import { migrate } from '../../src/db/migrate.ts'
 import { type Pool, createPool } from '../../src/db/pool.ts'
 import type { Batch } from '../../src/ingest/batcher.ts'
 import { createDecode } from '../../src/ingest/decode.ts'
-import { type WriteOutcome, createWriter } from '../../src/ingest/writer.ts'
+import { type WriteOptions, type WriteOutcome, createWriter } from '../../src/ingest/writer.ts'
 import { type TestDatabase, openTestDatabase } from '../support/database.ts'
 import { delivery, limits, receivedAtUs } from '../support/pings.ts'
 
@@ -41,14 +41,19 @@ const decode = createDecode(limits)
 function batchOf(payload: unknown, at = receivedAtUs): Batch {
   const message = delivery(payload, undefined, at)
   const { pings, rejections } = decode(message)
-  return { pings: [...pings], rejections: [...rejections], bytes: message.payload.length }
+  return {
+    deliveries: [message],
+    pings: [...pings],
+    rejections: [...rejections],
+    bytes: message.payload.length,
+  }
 }
 
-const write = async (batch: Batch): Promise<WriteOutcome> =>
+const write = async (batch: Batch, options: Partial<WriteOptions> = {}): Promise<WriteOutcome> =>
   createWriter(pool, 65_536, {
     onFailure: (judgement) => failures.push(judgement),
     onSuccess: () => undefined,
-  }).write(batch, new AbortController().signal)
+  }).write(batch, { lane: 'hot', ...options }, new AbortController().signal)
 
 const ping = (index: number, more: object = {}): object => ({
   tagId: `T${index}`,
@@ -217,7 +222,7 @@ describe('a batch', () => {
       const writing = createWriter(pool, 65_536, {
         onFailure: () => abort.abort(),
         onSuccess: () => undefined,
-      }).write(batchOf(ping(1)), abort.signal)
+      }).write(batchOf(ping(1)), { lane: 'hot' }, abort.signal)
       await expect(writing).rejects.toThrow(/abort/iu)
     } finally {
       await query('ALTER TABLE location_history_gone RENAME TO location_history')

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createBatcher, type Surroundings } from '../../src/ingest/batcher.ts'
 import type { Decoded, Ping } from '../../src/ingest/ping.ts'
-import { decoded } from '../support/pings.ts'
+import { decoded, delivery } from '../support/pings.ts'
 
 const pings = (count: number, from = 0): Decoded =>
   decoded(Array.from({ length: count }, (_, index) => ({ tagId: `T${from + index}` })))
@@ -12,28 +12,28 @@ const limits = { maxRows: 10, maxBytes: 1000, maxAgeMs: 50 }
 describe('a batch is taken', () => {
   it('at once when the writer is idle', () => {
     const batcher = createBatcher(limits)
-    batcher.add(pings(1), 10, 0)
+    batcher.add(delivery(Buffer.alloc(10)), pings(1), 0)
     expect(batcher.closeReason(0, { ...busy, isWriterIdle: true })).toBe('idle')
   })
 
   it('when the broker will send nothing more until something is acknowledged', () => {
     const batcher = createBatcher(limits)
-    batcher.add(pings(1), 10, 0)
+    batcher.add(delivery(Buffer.alloc(10)), pings(1), 0)
     expect(batcher.closeReason(0, { ...busy, isWindowFull: true })).toBe('window')
   })
 
   it('when it is full, by rows or by bytes', () => {
     const batcher = createBatcher(limits)
-    batcher.add(pings(10), 10, 0)
+    batcher.add(delivery(Buffer.alloc(10)), pings(10), 0)
     expect(batcher.closeReason(0, busy)).toBe('rows')
     batcher.take()
-    batcher.add(pings(1), 1000, 0)
+    batcher.add(delivery(Buffer.alloc(1000)), pings(1), 0)
     expect(batcher.closeReason(0, busy)).toBe('bytes')
   })
 
   it('when its oldest ping has waited long enough, and not before', () => {
     const batcher = createBatcher(limits)
-    batcher.add(pings(1), 10, 100)
+    batcher.add(delivery(Buffer.alloc(10)), pings(1), 100)
     expect(batcher.closeReason(149, busy)).toBeUndefined()
     expect(batcher.waitMs(149)).toBe(1)
     expect(batcher.closeReason(150, busy)).toBe('age')
@@ -41,7 +41,7 @@ describe('a batch is taken', () => {
 
   it('never when there is nothing in it', () => {
     const batcher = createBatcher(limits)
-    batcher.add(decoded('[]'), 2, 0)
+    batcher.add(delivery(Buffer.alloc(2)), decoded('[]'), 0)
     expect(
       batcher.closeReason(1e9, { isWriterIdle: true, isWindowFull: true, isDraining: true }),
     ).toBeUndefined()
@@ -75,7 +75,7 @@ describe('the batcher', () => {
         for (const step of steps) {
           nowMs += step.later
           if ('add' in step) {
-            batcher.add(pings(step.add, added), step.bytes, nowMs)
+            batcher.add(delivery(Buffer.alloc(step.bytes)), pings(step.add, added), nowMs)
             added += step.add
           } else takeAll({ ...busy, ...step })
           expect(batcher.size).toBe(added - taken.length)
