@@ -228,13 +228,18 @@ describe('the publisher', () => {
     closers.push(async () => new Promise((resolve) => server.close(resolve)))
     let sent = 0
     const events: string[] = []
-    const message = { topic: 'rtls/demo/gw/pings', payload: Buffer.from('{}'), gateway: 0, atMs: 0 }
+    const messages = Array.from({ length: 3 * maxUnacked }, (_, index) => ({
+      topic: 'rtls/demo/gw/pings',
+      payload: Buffer.from('{}'),
+      gateway: index % 2,
+      atMs: 0,
+    }))
     const publisher = openPublisher({
       url: `mqtt://127.0.0.1:${portOf(server.address())}`,
       qos: 1,
       protocolVersion: 4,
-      gateways: 1,
-      messages: Array.from({ length: 3 * maxUnacked }, () => message).values(),
+      gateways: 2,
+      messages: messages.values(),
       isPaced: false,
       stopAfterMs: 300,
       ackDeadlineMs: 100,

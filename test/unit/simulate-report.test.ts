@@ -37,7 +37,7 @@ describe('a simulation that cannot be', () => {
   const refused: readonly [string, Partial<SimulateOptions>, string][] = [
     ['no URL', { url: 'localhost' }, 'URL'],
     ['a URL of something else', { url: 'http://localhost' }, 'URL'],
-    ['no tag', { tags: 0 }, 'tags'],
+    ['no tag', { tags: 0, rate: 0 }, 'tags must'],
     ['half a gateway', { gateways: 1.5 }, 'gateways'],
     ['a negative rate', { rate: -1 }, 'rate'],
     ['a share beyond 1', { badShare: 1.1 }, 'badShare'],
