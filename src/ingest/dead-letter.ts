@@ -7,10 +7,10 @@ import { storableText } from './decode.ts'
 import type { Rejection } from './ping.ts'
 
 const insert = `
-  INSERT INTO dead_letter (id, received_at, topic, payload, payload_bytes, reason, detail, sqlstate)
-  SELECT id, timestamptz 'epoch' + received_at_us * interval '1 microsecond', topic, payload, payload_bytes, reason, detail, sqlstate
-  FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bytea[], $5::integer[], $6::text[], $7::text[], $8::text[])
-    AS r (id, received_at_us, topic, payload, payload_bytes, reason, detail, sqlstate)
+  INSERT INTO dead_letter (id, received_at, topic, payload, payload_bytes, reason, detail, sqlstate, element)
+  SELECT id, timestamptz 'epoch' + received_at_us * interval '1 microsecond', topic, payload, payload_bytes, reason, detail, sqlstate, element
+  FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bytea[], $5::integer[], $6::text[], $7::text[], $8::text[], $9::integer[])
+    AS r (id, received_at_us, topic, payload, payload_bytes, reason, detail, sqlstate, element)
   ON CONFLICT (id) DO NOTHING`
 
 /** Rows of one statement: bounds the size of one Bind message when a flood of bad pings arrives. */
@@ -32,6 +32,7 @@ export async function writeRejections(
       rows.map((row) => row.reason),
       rows.map((row) => row.detail),
       rows.map((row) => row.sqlstate),
+      rows.map((row) => row.index),
     ])
   }
 }

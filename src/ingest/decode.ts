@@ -86,6 +86,7 @@ export function reject(
   return {
     delivery,
     id: rejectionId(delivery, index),
+    index,
     payload,
     reason: refusal.reason,
     detail: storableText(refusal.detail),

@@ -71,6 +71,8 @@ export interface Rejection {
   readonly delivery: Delivery
   /** Given here so that writing the same rejection twice stores it once. */
   readonly id: string
+  /** Which ping of its message, from 0; -1 for a whole message. */
+  readonly index: number
   /** The raw bytes of this ping, not of its whole message. */
   readonly payload: Buffer
   readonly reason: RejectionReason
