@@ -76,6 +76,8 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
   let epoch = 0
   let isHeld = false
   let isClosing = false
+  /** Since the last look of the keep-alive timer. */
+  let hasReceived = false
   let hasEverConnected = false
   let closesWithoutConnack = 0
   let reconnectMs = minReconnectMs
@@ -90,6 +92,7 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
   }
 
   client.handleMessage = (packet, callback) => {
+    hasReceived = true
     take(packet)
     if (isHeld) heldCallbacks.push(() => callback(deferred))
     else callback(deferred)
@@ -162,14 +165,16 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
     lastReason = 'the broker does not speak MQTT 5; trying MQTT 3.1.1'
   }
 
-  // While held, PINGRESP stays unread in the socket; so we ping by ourselves and tell MQTT.js that all is well.
+  // PINGRESP waits its turn: unread in the socket while we hold, behind the messages of a backlog otherwise; MQTT.js counts
+  // neither messages nor our holding as a sign of life. So we ping by ourselves and tell it that all is well.
   const keepalive = setInterval(
     () => {
-      if (!isHeld || !client.connected) return
+      if (!client.connected || !(isHeld || hasReceived)) return
+      hasReceived = false
       client.sendPing()
       client.reschedulePing(true)
     },
-    (options.keepaliveS * 1000) / 3,
+    (options.keepaliveS * 1000) / 4,
   )
   keepalive.unref()
 

@@ -138,6 +138,22 @@ describe.each(['aedes', 'mosquitto'] as const)('with %s', (kind) => {
     expect(session.texts()).toEqual(['0', '1', '2', '3', '4'])
   })
 
+  it('keeps the connection alive while the answer to its ping waits behind a backlog', async () => {
+    const { broker, publisher } = await setUp(kind)
+    const proxy = await openTcpProxy({ targetPort: broker.port })
+    closers.push(async () => proxy.close())
+    const session = await openSession(proxy.urlFor(broker.url), { keepaliveS: 1 })
+    const before = session.disconnects
+    // Three megabytes at half a megabyte a second: six keep-alive periods.
+    proxy.throttle(500_000)
+    const count = 15
+    for (let index = 0; index < count; index += 1)
+      await publisher.publish('rtls/h/g/pings', Buffer.alloc(200_000, 120))
+    await waitFor(() => session.messages.length >= count, { what: 'the backlog', deadlineMs: 30_000 })
+    expect(session.disconnects).toBe(before)
+    expect(session.messages).toHaveLength(count)
+  })
+
   it('a retained message is told apart from news', async () => {
     const { broker, publisher } = await setUp(kind)
     await publisher.publish('rtls/h/g/pings', 'old', { retain: true })

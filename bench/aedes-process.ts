@@ -1,0 +1,5 @@
+/** Child process: the embedded broker by itself, so that it shares its event loop with nothing. Answers with its port. */
+import { openEmbeddedBroker } from '../src/embedded/broker.ts'
+import { answer } from './children.ts'
+
+answer(async () => (await openEmbeddedBroker({ host: '127.0.0.1', port: 0 })).port)
