@@ -7,24 +7,26 @@ import { z } from 'zod'
 const port = z.int().min(0).max(65_535)
 const positive = z.int().min(1)
 
-/** `null` in YAML means "not set", as does leaving the key out. */
+/** Null, as for every key, means "not set": here there is no other default. */
 const optionalText = z.string().min(1).nullable().default(null)
 
-const url = (schemes: readonly string[], example: string) =>
-  z
-    .string()
-    .refine(
-      (value) => URL.canParse(value) && schemes.includes(new URL(value).protocol),
-      `expected a URL such as ${example}`,
-    )
-    .nullable()
-    .default(null)
+const hasScheme = (value: string, schemes: readonly string[]): boolean =>
+  /^\w+:\/\//u.test(value) && URL.canParse(value) && schemes.includes(new URL(value).protocol)
+
+export const isBrokerUrl = (value: string): boolean =>
+  hasScheme(value, ['mqtt:', 'mqtts:', 'ws:', 'wss:', 'tcp:', 'ssl:']) && new URL(value).host !== ''
+
+/** May be without a host: postgres:///rtls?host=/run/postgresql is a socket. */
+const isDatabaseUrl = (value: string): boolean => hasScheme(value, ['postgres:', 'postgresql:'])
+
+const url = (isValid: (value: string) => boolean, example: string) =>
+  z.string().refine(isValid, `expected a URL such as ${example}`).nullable().default(null)
 
 const section = <Shape extends z.ZodRawShape>(shape: Shape) => z.strictObject(shape).prefault({} as never)
 
 export const configSchema = z.strictObject({
   mqtt: section({
-    url: url(['mqtt:', 'mqtts:', 'ws:', 'wss:', 'tcp:', 'ssl:'], 'mqtt://broker.example:1883'),
+    url: url(isBrokerUrl, 'mqtt://broker.example:1883'),
     username: optionalText,
     password: optionalText,
     clientId: z.string().min(1).max(256).default('rtls-ingest'),
@@ -41,7 +43,7 @@ export const configSchema = z.strictObject({
     host: z.string().min(1).default('127.0.0.1'),
   }),
   database: section({
-    url: url(['postgres:', 'postgresql:'], 'postgres://user@host:5432/rtls'),
+    url: url(isDatabaseUrl, 'postgres://user@host:5432/rtls'),
     password: optionalText,
     migrate: z.boolean().default(true),
     connectTimeoutMs: positive.default(5000),
@@ -60,6 +62,11 @@ export const configSchema = z.strictObject({
   }),
   ack: section({
     mode: z.enum(['commit', 'spool']).default('commit'),
+  }),
+  spool: section({
+    dir: z.string().min(1).default('./data/spool'),
+    maxBytes: z.int().min(1_048_576).default(1_073_741_824),
+    afterMs: positive.default(2000),
   }),
   limits: section({
     maxMessageBytes: z.int().min(1024).max(268_435_455).default(1_048_576),
@@ -116,6 +123,7 @@ export const environmentKeys: Readonly<Record<string, string>> = {
   HTTP_HOST: 'http.host',
   LOG_LEVEL: 'log.level',
   ACK_MODE: 'ack.mode',
+  SPOOL_DIR: 'spool.dir',
   BATCH_MAX_ROWS: 'batch.maxRows',
   BATCH_MAX_AGE_MS: 'batch.maxAgeMs',
   COPY_CONCURRENCY: 'copy.concurrency',
@@ -128,3 +136,25 @@ export const secretEnvironment: readonly string[] = [
   'DATABASE_URL',
   'DATABASE_PASSWORD',
 ]
+
+type JsonSchema = z.core.JSONSchema.JSONSchema
+
+/** What the value at a path must be, as the end of "expected …". */
+export function expectedAt(path: readonly PropertyKey[]): string {
+  let node: JsonSchema = z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' })
+  for (const key of path) {
+    const below = typeof key === 'number' ? node.items : node.properties?.[String(key)]
+    node = typeof below === 'object' && !Array.isArray(below) ? below : {}
+  }
+  const { type, enum: choices, minimum = -Infinity, maximum = Infinity, maxLength } = node.anyOf?.[0] ?? node
+  if (choices !== undefined) return `one of ${choices.join(', ')}`
+  if (type === 'integer' || type === 'number') {
+    const range =
+      maximum < Number.MAX_SAFE_INTEGER ? `from ${minimum} to ${maximum}` : `of at least ${minimum}`
+    return `a ${type === 'integer' ? 'whole ' : ''}number ${range}`
+  }
+  if (type === 'boolean') return 'true or false'
+  if (type === 'array') return 'a list of at least one'
+  if (type === 'object') return 'keys below it'
+  return `text${maxLength === undefined ? '' : ` of at most ${maxLength} characters`}`
+}

@@ -3,9 +3,9 @@
  * All problems are reported at once, each with the place it came from. Values of secrets never appear in a message.
  */
 import { readFileSync } from 'node:fs'
-import { parse as parseYaml } from 'yaml'
+import { YAMLParseError, parse as parseYaml } from 'yaml'
 import type { z } from 'zod'
-import { type Config, configSchema, environmentKeys, secretEnvironment } from './config-schema.ts'
+import { type Config, configSchema, environmentKeys, expectedAt, secretEnvironment } from './config-schema.ts'
 import { UserError } from './ops/user-error.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -14,13 +14,16 @@ export interface ConfigSources {
   /** Path of a YAML file, or undefined for none. */
   readonly file?: string | undefined
   readonly environment: Environment
-  /** Path of a key (`batch.maxRows`) → value; from the command line. */
+  /** Path of a key (`batch.maxRows`) → value, as text or as it is; null: not set. From the command line. */
   readonly flags?: Readonly<Record<string, unknown>>
 }
 
 type Tree = { [key: string]: unknown }
 const isTree = (value: unknown): value is Tree =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** Says of every key that there is one, and of what kind it is. */
+const defaults: Tree = configSchema.parse({})
 
 /** Reads and validates; throws one UserError (exit code 2) that lists every problem. */
 export function loadConfig(sources: ConfigSources): Config {
@@ -30,23 +33,26 @@ export function loadConfig(sources: ConfigSources): Config {
   const tree = readFile(sources.file, problems)
 
   for (const [name, path] of Object.entries(environmentKeys)) {
-    const value = readVariable(name, sources.environment, problems)
-    if (value === undefined) continue
-    setPath(tree, path, fromText(path, value))
-    origin.set(path, name)
+    const found = readVariable(name, sources.environment, problems)
+    if (found === undefined) continue
+    setPath(tree, path, fromText(path, found.value))
+    origin.set(path, found.source)
   }
   for (const [path, value] of Object.entries(sources.flags ?? {})) {
     if (value === undefined) continue
-    setPath(tree, path, value)
-    origin.set(path, `--${path}`)
+    if (!isKey(path)) {
+      problems.push(`--set ${path}: there is no such key${keysNear(path)}`)
+      continue
+    }
+    setPath(tree, path, typeof value === 'string' ? fromText(path, value) : value)
+    origin.set(path, `--set ${path}`)
   }
 
+  dropNulls(tree, defaults)
   const parsed = configSchema.safeParse(tree)
   if (!parsed.success)
     problems.push(
-      ...parsed.error.issues.flatMap((issue) =>
-        describe(issue, origin, sources.file ?? 'configuration', tree),
-      ),
+      ...parsed.error.issues.flatMap((issue) => describeIssue(issue, origin, sources.file ?? '', tree)),
     )
   if (problems.length > 0 || !parsed.success)
     throw new UserError(
@@ -56,7 +62,6 @@ export function loadConfig(sources: ConfigSources): Config {
   const config = parsed.data
   return deepFreeze({
     ...config,
-    mqtt: { ...config.mqtt },
     database: { ...config.database, url: withPassword(config.database.url, config.database.password) },
   })
 }
@@ -67,76 +72,132 @@ function readFile(file: string | undefined, problems: string[]): Tree {
   try {
     text = readFileSync(file, 'utf8')
   } catch (error) {
-    problems.push(`${file}: cannot be read (${error instanceof Error ? error.message : String(error)})`)
+    problems.push(`${file === '' ? '""' : file}: ${whyUnreadable(error)}`)
     return {}
   }
   try {
-    const value: unknown = parseYaml(text)
+    // Warnings would go to stderr by themselves, with the line they are about.
+    const value: unknown = parseYaml(text, { logLevel: 'error' })
     if (value === null || value === undefined) return {}
     if (isTree(value)) return value
-    problems.push(
-      `${file}: expected keys such as "mqtt:" at the top, found ${Array.isArray(value) ? 'a list' : typeof value}`,
-    )
+    problems.push(`${file}: expected keys such as "mqtt:" at the top, got ${kindOf(value)}`)
   } catch (error) {
-    problems.push(`${file}: not valid YAML (${error instanceof Error ? error.message : String(error)})`)
+    problems.push(`${file}${explainYaml(error)}`)
   }
   return {}
 }
 
-/** A variable that is set but empty counts as not set: compose files and unit files pass empty ones. */
-function readVariable(name: string, environment: Environment, problems: string[]): string | undefined {
-  const direct = environment[name]
-  const fileName = `${name}_FILE`
-  const file = secretEnvironment.includes(name) ? environment[fileName] : undefined
-  if (file !== undefined && file !== '') {
-    if (direct !== undefined && direct !== '') {
-      problems.push(`${name} and ${fileName} are both set; set one`)
-      return undefined
-    }
-    try {
-      return readFileSync(file, 'utf8').trim()
-    } catch (error) {
-      problems.push(
-        `${fileName}: ${file} cannot be read (${error instanceof Error && 'code' in error ? String(error.code) : String(error)})`,
-      )
-      return undefined
-    }
-  }
-  return direct === '' ? undefined : direct
+/** Place and reason without the excerpt that the library adds: it may show a password. */
+function explainYaml(error: unknown): string {
+  const place = error instanceof YAMLParseError ? error.linePos?.[0] : undefined
+  const at = place === undefined ? '' : `:${place.line}:${place.col}`
+  const reason = error instanceof Error ? error.message : String(error)
+  return `${at}: not valid YAML: ${reason.replace(/(?: at line \d|(?<! ): |(?<=escape sequence) ).*$/su, '')}`
 }
 
-/** Variables are text; where the schema wants a number or a boolean, text that is one becomes one. The rest is left for the schema to refuse. */
+function whyUnreadable(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+  const reasons: Record<string, string> = {
+    ENOENT: 'there is no such file',
+    EACCES: 'permission denied',
+    EISDIR: 'it is a directory',
+  }
+  return `cannot be read: ${reasons[code] ?? code}`
+}
+
+interface Variable {
+  readonly value: string
+  /** Its name, or that of the `_FILE` variable. */
+  readonly source: string
+}
+
+/** A variable that is set but empty counts as not set: compose files and unit files pass empty ones. */
+function readVariable(name: string, environment: Environment, problems: string[]): Variable | undefined {
+  const textOf = (variable: string): string => environment[variable]?.trim() ?? ''
+  const value = textOf(name)
+  const source = `${name}_FILE`
+  const file = secretEnvironment.includes(name) ? textOf(source) : ''
+  if (file === '') return value === '' ? undefined : { value, source: name }
+  if (value !== '') {
+    problems.push(`${name} and ${source} are both set; set one`)
+    return undefined
+  }
+  try {
+    const secret = readFileSync(file, 'utf8').trim()
+    if (secret !== '') return { value: secret, source }
+    problems.push(`${source}: ${file} is empty`)
+  } catch (error) {
+    problems.push(`${source}: ${file} ${whyUnreadable(error)}`)
+  }
+  return undefined
+}
+
+/** Variables and flags are text; what the key wants is read from its default. Text that is none of that is left for the schema to refuse. */
 function fromText(path: string, text: string): unknown {
-  const trimmed = text.trim()
-  const isTextKey = /(url|username|password|clientId|shareGroup|host|dataDir|dir|level|mode)$/iu.test(path)
-  if (isTextKey) return trimmed
-  if (trimmed === 'true') return true
-  if (trimmed === 'false') return false
-  const number = Number(trimmed)
-  return Number.isNaN(number) ? text : number
+  const byDefault = getPath(defaults, path.split('.'))
+  if (typeof byDefault === 'number') {
+    const number = Number(text)
+    return text.trim() === '' || Number.isNaN(number) ? text : number
+  }
+  if (typeof byDefault === 'boolean') return text === 'true' ? true : text === 'false' ? false : text
+  if (!Array.isArray(byDefault)) return text
+  try {
+    const list: unknown = JSON.parse(text)
+    if (Array.isArray(list)) return list
+  } catch {
+    // A list of one needs no brackets.
+  }
+  return [text]
 }
 
 function setPath(tree: Tree, path: string, value: unknown): void {
   const keys = path.split('.')
-  const last = keys.pop()
-  if (last === undefined) return
+  const last = keys.pop() ?? ''
   let node = tree
   for (const key of keys) {
-    const next = node[key]
-    // A file that has e.g. `mqtt: 5` is refused by the schema unless a variable replaces it here; replacing is what "over the file" means.
-    if (isTree(next)) node = next
-    else node = node[key] = {}
+    const next = (node[key] ??= {})
+    // A file that has e.g. `mqtt: 5` stays as it is, for the schema to refuse.
+    if (!isTree(next)) return
+    node = next
   }
   node[last] = value
 }
 
 function getPath(tree: Tree, path: readonly PropertyKey[]): unknown {
   let node: unknown = tree
-  for (const key of path) node = isTree(node) ? node[String(key)] : undefined
+  for (const key of path)
+    node =
+      (isTree(node) || Array.isArray(node)) && Object.hasOwn(node, key)
+        ? (node as Tree)[String(key)]
+        : undefined
   return node
 }
 
-function describe(
+/** `null` means "not set" for every key and section, so that a key without a value, or a section whose keys are commented out, is no error. */
+function dropNulls(tree: Tree, known: Tree): void {
+  for (const [key, value] of Object.entries(tree)) {
+    const below = known[key]
+    if (value === null && Object.hasOwn(known, key)) delete tree[key]
+    else if (isTree(value) && isTree(below)) dropNulls(value, below)
+  }
+}
+
+/** A key that holds a value, not a section. */
+const isKey = (path: string): boolean => {
+  const value = getPath(defaults, path.split('.'))
+  return value !== undefined && !isTree(value)
+}
+
+/** The keys there are beside (or below) one that is not. */
+function keysNear(path: string): string {
+  const [section = ''] = path.split('.')
+  const node = getPath(defaults, [section])
+  return isTree(node)
+    ? `; ${section} has ${Object.keys(node).join(', ')}`
+    : `; there are ${Object.keys(defaults).join(', ')}`
+}
+
+function describeIssue(
   issue: z.core.$ZodIssue,
   origin: ReadonlyMap<string, string>,
   file: string,
@@ -144,21 +205,43 @@ function describe(
 ): string[] {
   const path = issue.path.map(String).join('.')
   if (issue.code === 'unrecognized_keys')
-    return issue.keys.map((key) => `${file}: ${path === '' ? key : `${path}.${key}`}: there is no such key`)
-  const where = origin.get(path)
+    return issue.keys
+      .map((key) => (path === '' ? key : `${path}.${key}`))
+      .map((key) => `${file}: ${key}: there is no such key${keysNear(key)}`)
+  // Inside a list the key is that of the list.
+  const key = issue.path.map((_, at) => issue.path.slice(0, at + 1).join('.')).find(isKey) ?? path
+  const source = origin.get(key)
+  const where =
+    source === undefined ? `${file}: ${path}` : source.startsWith('--') ? source : `${source} (${path})`
   const value = getPath(tree, issue.path)
-  const variable = Object.entries(environmentKeys).find(([, key]) => key === path)?.[0]
-  const isSecret = variable !== undefined && secretEnvironment.includes(variable)
-  const got = isSecret || value === undefined || isTree(value) ? '' : `, got ${JSON.stringify(value)}`
-  const message = issue.message.replace(/^Invalid (?:input|option): /u, '')
-  return [`${where === undefined ? `${file}: ${path}` : `${where} (${path})`}: ${message}${got}`]
+  const expected = expectedAt(issue.path)
+  const sentence =
+    issue.code === 'custom' || issue.code === 'invalid_format' ? issue.message : `expected ${expected}`
+  const hint = typeof value === 'number' && expected.startsWith('text') ? ' (put it in quotes)' : ''
+  return [`${where}: ${sentence}, ${describeValue(key, value)}${hint}`]
+}
+
+/** Never the value of a secret, nor what stands in the place of a section: somebody may have put a URL there. */
+function describeValue(key: string, value: unknown): string {
+  const isSecret = secretEnvironment.some((name) => environmentKeys[name] === key)
+  if (isSecret && typeof value === 'string') return 'got something else (not shown: it may hold a secret)'
+  if (isSecret || !isKey(key) || typeof value === 'object') return `got ${kindOf(value)}`
+  return `got ${JSON.stringify(value).slice(0, 100)}`
+}
+
+function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return 'a list'
+  if (isTree(value)) return 'keys and values'
+  return typeof value === 'string' ? 'text' : value === null ? 'null' : `a ${typeof value}`
 }
 
 /** A password of its own goes into the URL, so that one value says how to connect. */
 function withPassword(url: string | null, password: string | null): string | null {
   if (url === null || password === null) return url
   const parsed = new URL(url)
-  parsed.password = encodeURIComponent(password)
+  // The URL of a socket (postgres:///rtls?host=/run/postgresql) has no place before the host.
+  if (parsed.host === '') parsed.searchParams.set('password', password)
+  else parsed.password = encodeURIComponent(password)
   return parsed.href
 }
 

@@ -127,6 +127,12 @@ describe('docker-compose.yml', () => {
     expect(read('Dockerfile')).toContain(`EXPOSE ${defaults.http.port}\n`)
   })
 
+  it('keeps the spool in a volume, in a folder the user of the image may write to', () => {
+    expect(ingest.volumes).toEqual(['rtls-ingest-data:/data'])
+    expect(ingest.environment?.['SPOOL_DIR']).toBe('/data/spool')
+    expect(read('Dockerfile')).toMatch(/^RUN install --directory --owner=node --group=node \/data$/mu)
+  })
+
   it('leaves the service no rights it does not need, and longer to stop than it takes', () => {
     expect(ingest).toMatchObject({
       read_only: true,

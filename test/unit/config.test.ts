@@ -245,8 +245,9 @@ describe('a URL', () => {
     'postgresql://u:p@b:5432/rtls?sslmode=require',
     'postgres:///rtls?host=/run/postgresql',
   ])('of a database may be %s', (url) => expect(isTaken('database.url', url)).toBe(true))
-  it.each(['localhost/rtls', 'mysql://b/rtls', 'host=b dbname=rtls'])('of a database may not be %s', (url) =>
-    expect(isTaken('database.url', url)).toBe(false),
+  it.each(['localhost/rtls', 'mysql://b/rtls', 'postgres:rtls', 'host=b dbname=rtls'])(
+    'of a database may not be %s',
+    (url) => expect(isTaken('database.url', url)).toBe(false),
   )
 
   it.each([
