@@ -26,7 +26,8 @@ import type { Logger } from './ops/logger.ts'
 import { type Metrics, createMetrics } from './ops/metrics.ts'
 import { createReports } from './ops/reports.ts'
 import { UserError } from './ops/user-error.ts'
-import { openSimulation, simulateDefaults } from './simulate/simulate.ts'
+import { simulateDefaults } from './simulate/options.ts'
+import { openSimulation } from './simulate/simulate.ts'
 
 export interface App {
   readonly health: Health

@@ -114,7 +114,7 @@ export async function purgeCommand(
   isSure: boolean,
   isAll: boolean,
 ): Promise<void> {
-  if (!isAll && Object.values(filter).every((value) => value === undefined))
+  if (!isAll && Object.keys(filter).length === 0)
     throw new UserError(
       'purge: say which ones (--replayed, --since, --until, --reason, --topic, --gateway), or --all.',
       2,
@@ -155,10 +155,8 @@ const asJson = ({ payload, receivedAtUs: _receivedAtUs, ...letter }: DeadLetter)
 
 /** Payloads come from anybody: control characters must not reach the operator's terminal. */
 const printable = (text: string): string =>
-  // eslint-disable-next-line no-control-regex
-  text.replaceAll(
-    /[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/gu,
-    (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  text.replaceAll(/[\p{Cc}\p{Cf}]/gu, (char) =>
+    char === '\n' || char === '\t' ? char : `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`,
   )
 
 function aligned(rows: readonly (readonly string[])[]): string[] {

@@ -3,19 +3,18 @@
  */
 import { redactUrl } from '../config.ts'
 import { formatReport } from '../simulate/report.ts'
-import { type SimulateOptions, openSimulation } from '../simulate/simulate.ts'
+import type { SimulateOptions } from '../simulate/options.ts'
+import { openSimulation } from '../simulate/simulate.ts'
 import { UserError } from '../ops/user-error.ts'
 
 export async function simulate(options: SimulateOptions, isJson: boolean): Promise<void> {
-  if (!URL.canParse(options.url))
-    throw new UserError(`--url: expected a URL such as mqtt://127.0.0.1:1883, got "${options.url}"`, 2)
   const say = (text: string): void => {
     if (!isJson) process.stderr.write(`${text}\n`)
   }
-  say(`publishing to ${redactUrl(options.url)}; Ctrl-C stops`)
   const simulation = openSimulation(options, (event, detail) =>
     say(`${event}${detail === undefined ? '' : ` ${JSON.stringify(detail)}`}`),
   )
+  say(`publishing to ${redactUrl(options.url)}; Ctrl-C stops`)
   let isStopping = false
   const onSignal = (): void => {
     if (isStopping) process.exit(1)

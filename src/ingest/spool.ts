@@ -18,7 +18,7 @@ export interface SpoolEntry {
 }
 
 export interface Spool {
-  /** Resolves when the messages are on disk. Errors: SpoolFullError; whatever the disk says. */
+  /** Resolves when the messages are on disk. Errors: that it is full; whatever the disk says. */
   put(deliveries: readonly Delivery[], pings: number): Promise<void>
   /** The oldest entries, up to about that many pings; at least one when there is one. */
   oldest(pings: number): Promise<SpoolEntry[]>
@@ -27,10 +27,6 @@ export interface Spool {
   readonly bytes: number
   readonly maxBytes: number
   close(): Promise<void>
-}
-
-export class SpoolFullError extends Error {
-  override readonly name = 'SpoolFullError'
 }
 
 type Store = ClassicLevel<string, Buffer>
@@ -88,7 +84,7 @@ export async function openSpool(options: { dir: string; maxBytes: number }): Pro
     async put(deliveries, count) {
       const value = encode(deliveries)
       if (bytes + value.length > maxBytes)
-        throw new SpoolFullError(`the spool holds ${bytes} of at most ${maxBytes} bytes`)
+        throw new Error(`the spool holds ${bytes} of at most ${maxBytes} bytes`)
       sequence += 1
       const key = keyOf(sequence, count, value.length)
       // Counted before it is written: two batches at once must not both take the last room.

@@ -48,7 +48,7 @@ export interface Publisher {
 }
 
 /** A broker opens a few dozen connections in no time; one per gateway would make a thousand gateways a test of connecting. */
-export const maxConnections = 16
+const maxConnections = 16
 /** About a hundred milliseconds of acks at 10,000 messages a second. */
 export const maxUnacked = 1000
 /** How long one turn of the event loop may send before acks and timers get theirs. */

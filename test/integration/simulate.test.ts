@@ -5,7 +5,8 @@ import { Aedes } from 'aedes'
 import { connectAsync } from 'mqtt'
 import { afterEach, describe, expect, it } from 'vitest'
 import { maxUnacked, openPublisher } from '../../src/simulate/publisher.ts'
-import { openSimulation, simulateDefaults, type SimulateOptions } from '../../src/simulate/simulate.ts'
+import { simulateDefaults, type SimulateOptions } from '../../src/simulate/options.ts'
+import { openSimulation } from '../../src/simulate/simulate.ts'
 
 const closers: (() => Promise<unknown>)[] = []
 afterEach(async () => {

@@ -57,6 +57,7 @@ describe('the spool', () => {
     )
     await bounded.remove(await bounded.oldest(1))
     await bounded.put([message('x'.repeat(900_000))], 1)
+    expect(bounded.pings).toBe(1)
   })
 
   it('is refused to a second process in one sentence', async () => {

@@ -1,4 +1,4 @@
-import pg from 'pg'
+import type pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createChunksAhead } from '../../src/db/chunks.ts'
 import type { Judgement } from '../../src/db/failure.ts'
@@ -107,7 +107,7 @@ describe('a batch', () => {
       props: full.props,
       facility_id: 'h1',
       gateway_id: 'gw-1',
-      received: String((receivedAtUs / 1e6).toFixed(6)),
+      received: (receivedAtUs / 1e6).toFixed(6),
     })
     expect(rows[1]).toMatchObject({
       tag_id: 'bare',

@@ -4,7 +4,7 @@
  */
 
 import { createHash } from 'node:crypto'
-import { cp, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -13,9 +13,11 @@ import { lockDataDir } from '../../src/embedded/database-lock.ts'
 
 /** Opens a fresh database on a free port; closing it removes its directory. A crash fails the test run. */
 export async function openTestEmbedded(): Promise<EmbeddedDatabase & { readonly dataDir: string }> {
-  const dataDir = await copyTemplate()
+  const templateDir = await prepareTemplate()
+  const dataDir = await mkdtemp(join(tmpdir(), 'rtls-test-'))
   const database = await openEmbeddedDatabase({
     dataDir,
+    templateDir,
     host: '127.0.0.1',
     port: 0,
     onCrash: (error) => {
@@ -32,15 +34,8 @@ export async function openTestEmbedded(): Promise<EmbeddedDatabase & { readonly 
   }
 }
 
-/** A new data directory with an initialised, cleanly closed database. The caller removes it. */
-export async function copyTemplate(): Promise<string> {
-  const template = await prepareTemplate()
-  const dataDir = await mkdtemp(join(tmpdir(), 'rtls-test-'))
-  await cp(template, dataDir, { recursive: true })
-  return dataDir
-}
-
-async function prepareTemplate(): Promise<string> {
+/** The directory of the template, made now if need be. Not to be opened: to be given as `templateDir`. */
+export async function prepareTemplate(): Promise<string> {
   // The engine's file decides what initialising does, and package.json which PostgreSQL does it.
   const parts = ['../../dist/embedded/database-engine.js', '../../package.json']
   const hash = createHash('sha256')

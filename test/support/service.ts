@@ -83,7 +83,7 @@ export function startService(options: ServiceOptions = {}): { readonly cli: Cli;
   }
 }
 
-export function parseMetrics(text: string): ReadonlyMap<string, number> {
+function parseMetrics(text: string): ReadonlyMap<string, number> {
   return new Map(
     text
       .split('\n')

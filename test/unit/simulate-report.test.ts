@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { UserError } from '../../src/ops/user-error.ts'
 import { formatReport } from '../../src/simulate/report.ts'
-import { openSimulation, simulateDefaults, type SimulateOptions } from '../../src/simulate/simulate.ts'
+import { simulateDefaults, type SimulateOptions } from '../../src/simulate/options.ts'
+import { openSimulation } from '../../src/simulate/simulate.ts'
 
 describe('the report of a simulation', () => {
   it('is a line a number, aligned', () => {

@@ -1,0 +1,53 @@
+/** The commands of the service itself: run, migrate, check. Loaded when they are called: help and mistakes are answered at once. */
+import { Command } from 'commander'
+import { configSchema } from '../config-schema.ts'
+import { type ConfigFlags, sourcesOf, withConfig } from './options.ts'
+
+const byDefault = configSchema.parse({})
+const runHelp = `
+Without a broker or a database of your own, one runs inside the process.
+
+What most people set (every key: config/rtls-ingest.example.yaml; what is in force: rtls-ingest check):
+  MQTT_URL          your broker                   (else an embedded one on port ${byDefault.mqtt.port})
+  DATABASE_URL      your TimescaleDB              (else an embedded one on port ${byDefault.database.port}, data in ${byDefault.database.dataDir})
+  MQTT_CLIENT_ID    its own for every replica     (${byDefault.mqtt.clientId})
+  MQTT_SHARE_GROUP  one for all replicas, which then share the load
+  HTTP_PORT         metrics and health            (${byDefault.http.port}; HTTP_HOST ${byDefault.http.host})
+  LOG_LEVEL         trace, debug, info, warn, error, fatal, silent  (${byDefault.log.level})
+MQTT_URL, MQTT_PASSWORD, DATABASE_URL and DATABASE_PASSWORD may each come from a file: MQTT_URL_FILE and so on.
+A flag wins over a variable, a variable over the file.
+
+Ctrl-C or SIGTERM writes and acknowledges what is buffered, then stops; a second one stops at once.
+
+Examples:
+  $ rtls-ingest run
+  $ MQTT_URL=mqtt://broker:1883 DATABASE_URL=postgres://rtls@db/rtls rtls-ingest run
+  $ rtls-ingest run --config rtls-ingest.yaml --set batch.maxAgeMs=500`
+
+const run = withConfig(new Command('run'))
+  .description('ingest until stopped (the default with npm start)')
+  .option('--simulate', 'publish as a simulated hospital, also to a broker of your own')
+  .option('--no-simulate', 'do not simulate, also with the embedded broker')
+  .addHelpText('after', runHelp)
+  .action(async (flags: ConfigFlags & { simulate?: boolean }) => {
+    const enabled = flags.simulate === undefined ? undefined : flags.simulate ? 'on' : 'off'
+    const command = await import('./run.ts')
+    await command.run(sourcesOf(flags, { 'simulate.enabled': enabled }))
+  })
+
+const migrate = withConfig(new Command('migrate'))
+  .description('bring the database to the schema of this version')
+  .option('--check', 'change nothing; exit 1 when something is pending')
+  .action(async (flags: ConfigFlags & { check?: boolean }) => {
+    const { migrateCommand } = await import('./migrate.ts')
+    await migrateCommand(sourcesOf(flags), flags.check === true)
+  })
+
+const check = withConfig(new Command('check'))
+  .description('validate the configuration without connecting to anything, and print it')
+  .action(async (flags: ConfigFlags) => {
+    const command = await import('./check.ts')
+    command.check(sourcesOf(flags))
+  })
+
+export const serviceCommands: readonly Command[] = [run, migrate, check]
