@@ -9,27 +9,12 @@
 import type { Engine } from './database-engine.ts'
 import { BASELINE } from './database-engine.ts'
 import type { Work } from './session-input.ts'
-import { createSettingsTable, type Settings } from './session-settings.ts'
-import { createStatementTable, type Statements } from './session-statements.ts'
+import { createSettingsTable } from './session-settings.ts'
+import { createStatementTable } from './session-statements.ts'
 import { readAnswer, readRows, type Answer } from './wire-answer.ts'
 import { encodeCopyFail, encodeCopyInResponse, encodeError, encodeParameterStatus } from './wire.ts'
-import { encodeQuery, encodeReady, encodeSync, readString, type TransactionStatus } from './wire.ts'
-import { mayLockAdvisory, maySetConfig, mayUseTemp } from './wire-sql.ts'
-
-/** What the backend must remember of one session. */
-export interface SessionState {
-  status: TransactionStatus
-  /** Between the first message of an exchange and its ReadyForQuery: the backend is this session's. */
-  isMidway: boolean
-  settings: Settings
-  readonly statements: Statements
-  /** ParameterStatus as last told to the client. */
-  readonly reported: Map<string, string>
-  hasChangedSettings: boolean
-  hasUsedTemp: boolean
-  hasLocked: boolean
-  isListening: boolean
-}
+import { encodeQuery, encodeReady, encodeSync, readString } from './wire.ts'
+import { deallocatedName, noteTags, noteText, type SessionState } from './session-state.ts'
 
 export interface Result {
   /** Bytes for the client. */
@@ -54,41 +39,13 @@ export interface Backend {
 }
 
 /** What PostgreSQL reports at start-up and after every change. */
-const REPORTED = [
-  ...[
-    'server_version',
-    'server_encoding',
-    'client_encoding',
-    'application_name',
-    'DateStyle',
-    'IntervalStyle',
-  ],
-  ...[
-    'TimeZone',
-    'integer_datetimes',
-    'standard_conforming_strings',
-    'is_superuser',
-    'session_authorization',
-  ],
-  ...['in_hot_standby', 'default_transaction_read_only', 'search_path'],
-]
+const REPORTED =
+  `server_version server_encoding client_encoding application_name DateStyle IntervalStyle TimeZone
+  integer_datetimes standard_conforming_strings is_superuser session_authorization in_hot_standby
+  default_transaction_read_only search_path`.split(/\s+/)
 
 /** Between two checkpoints; a site's half-minute, and a second's worth of recovery after a crash. */
 const CHECKPOINT_BYTES = 64 * 1024 * 1024
-
-export function createSessionState(parameters: ReadonlyMap<string, string>): SessionState {
-  return {
-    status: 'I',
-    isMidway: false,
-    settings: new Map([...BASELINE, ...parameters]),
-    statements: new Map(),
-    reported: new Map(),
-    hasChangedSettings: false,
-    hasUsedTemp: false,
-    hasLocked: false,
-    isListening: false,
-  }
-}
 
 export function createBackend(engine: Engine): Backend {
   const statements = createStatementTable()
@@ -97,19 +54,22 @@ export function createBackend(engine: Engine): Backend {
   let active: SessionState | undefined
 
   function ask(sql: string): string[][] {
-    statements.deallocate(new Map(), '')
+    statements.recordQuery()
     const answer = readAnswer(engine.run([encodeQuery(sql)]))
     if (answer.error !== undefined) throw new BackendError(answer.error)
     return readRows(answer.bytes)
   }
   const settings = createSettingsTable(ask)
 
+  function readSettings(session: SessionState): void {
+    session.settings = settings.read()
+    session.hasChangedSettings = false
+    session.hasReset = false
+  }
+
   /** Before another session runs: what this one left is noted under its name. */
   function noteTraces(session: SessionState): void {
-    if (session.hasChangedSettings) {
-      session.settings = settings.read()
-      session.hasChangedSettings = false
-    }
+    if (session.hasChangedSettings) readSettings(session)
     if (session.hasUsedTemp) {
       const present = new Set(ask(TEMPORARY).map(([name = '']) => name))
       for (const name of temporary.keys()) if (!present.has(name)) temporary.delete(name)
@@ -132,27 +92,6 @@ export function createBackend(engine: Engine): Backend {
     settings.apply(BASELINE)
   }
 
-  function noteText(session: SessionState, sql: string): void {
-    if (maySetConfig(sql)) session.hasChangedSettings = true
-    if (mayUseTemp(sql)) session.hasUsedTemp = true
-    if (mayLockAdvisory(sql)) session.hasLocked = true
-  }
-
-  function noteTags(session: SessionState, tags: readonly string[], sql: string): boolean {
-    let isChanged = false
-    for (const tag of tags) {
-      if (tag === 'SET' || tag === 'RESET' || tag === 'DISCARD ALL') isChanged ||= !IS_LOCAL.test(sql)
-      if (tag === 'DISCARD ALL' || tag === 'DEALLOCATE ALL') statements.deallocate(session.statements)
-      if (tag === 'DEALLOCATE') {
-        const name = DEALLOCATE.exec(sql)
-        if (name) statements.deallocate(session.statements, name[1] ?? name[2]?.toLowerCase())
-      }
-      if (tag === 'LISTEN') session.isListening = true
-      if (tag === 'UNLISTEN' || tag === 'DISCARD ALL') session.isListening = false
-    }
-    return isChanged
-  }
-
   /** Everything an answer says about the session's state, and the answer as the client is to see it. */
   function conclude(session: SessionState, answer: Answer, sql: string): Result {
     session.isMidway = answer.status === undefined
@@ -160,6 +99,9 @@ export function createBackend(engine: Engine): Backend {
     const isReportDue =
       noteTags(session, answer.tags, sql) || (session.hasChangedSettings && answer.tags.includes('ROLLBACK'))
     if (isReportDue) session.hasChangedSettings = true
+    const deallocated = deallocatedName(answer.tags, sql)
+    if (deallocated !== undefined) statements.deallocate(session.statements, deallocated)
+    if (session.hasReset && answer.status === 'I') readSettings(session)
     const parts = [...answer.parts]
     if (isReportDue && answer.status !== undefined && session.status !== 'E') {
       const ready = parts.pop() ?? Buffer.alloc(0)
@@ -178,7 +120,7 @@ export function createBackend(engine: Engine): Backend {
   function runExtended(session: SessionState, messages: readonly Buffer[]): Result {
     const { messages: before, hidden } = statements.prepare(session.statements, messages)
     const answer = readAnswer(engine.run([...before, ...messages]), hidden)
-    statements.record(session.statements, messages, Buffer.concat(answer.parts))
+    statements.record(session.statements, messages, answer.done)
     const sql = messages
       .filter((message) => message[0] === 0x50)
       .map((parse) => readString(parse, readString(parse, 5).end).value)
@@ -246,8 +188,9 @@ export function createBackend(engine: Engine): Backend {
         case 'startup':
         case 'refuse-encryption':
         case 'leave':
-          return { parts: [], notifications: [] }
+          throw new Error(`${work.kind} is the server's business`)
       }
+      return work satisfies never
     },
 
     begin(session) {
@@ -301,6 +244,4 @@ export class BackendError extends Error {
 }
 
 const READY_BYTES = 6
-const IS_LOCAL = /^\s*set\s+(local|transaction)\b[^;]*;?\s*$/i
-const DEALLOCATE = /deallocate\s+(?:prepare\s+)?(?:"((?:[^"]|"")*)"|([\w$]+))/i
-const TEMPORARY = `SELECT c.oid::regclass::text FROM pg_class c WHERE relnamespace = pg_my_temp_schema() AND relkind IN ('r', 'p')`
+const TEMPORARY = `SELECT format('pg_temp.%I', relname) FROM pg_class WHERE relnamespace = pg_my_temp_schema() AND relkind IN ('r', 'p')`

@@ -148,7 +148,9 @@ export function createSessionInput(): SessionInput {
   }
 
   return {
-    push: splitter.push,
+    push(chunk) {
+      splitter.push(chunk)
+    },
     end() {
       isEnded = true
     },

@@ -5,7 +5,7 @@
  * Not covered: PREPARE and EXECUTE in SQL, whose names all sessions share.
  */
 
-import { backendMessages, encodeMessage, encodeStrings, readString } from './wire.ts'
+import { encodeMessage, encodeStrings, readString } from './wire.ts'
 
 /** A session's statements: name ('' is the unnamed one) → the Parse message that made it. */
 export type Statements = Map<string, Buffer>
@@ -19,12 +19,12 @@ export interface Preparation {
 
 export interface StatementTable {
   prepare(session: Statements, messages: readonly Buffer[]): Preparation
-  /** Notes what `messages` did, by the backend's answer without the hidden part. */
-  record(session: Statements, messages: readonly Buffer[], answer: Buffer): void
-  /** A simple Query drops the unnamed statement. */
-  recordQuery(session: Statements): void
-  /** After DEALLOCATE name; without a name: DEALLOCATE ALL or DISCARD ALL. */
-  deallocate(session: Statements, name?: string): void
+  /** Notes what `messages` did: the first so many of each kind were carried out, the rest skipped behind an error. */
+  record(session: Statements, messages: readonly Buffer[], done: { parsed: number; closed: number }): void
+  /** A simple Query drops the unnamed statement; the server's own query drops it for nobody. */
+  recordQuery(session?: Statements): void
+  /** After DEALLOCATE; 'all' after DEALLOCATE ALL and DISCARD ALL. */
+  deallocate(session: Statements, name: string): void
   /** Messages that close what only this session had, when it leaves. */
   closeAll(session: Statements): Buffer[]
 }
@@ -66,13 +66,8 @@ export function createStatementTable(): StatementTable {
       return { messages: before, hidden }
     },
 
-    record(session, messages, answer) {
-      let parsed = 0
-      let closed = 0
-      for (const { type } of backendMessages(answer)) {
-        if (type === '1') parsed++
-        else if (type === '3') closed++
-      }
+    record(session, messages, done) {
+      let { parsed, closed } = done
       for (const message of messages) {
         const type = String.fromCharCode(message[0] ?? 0)
         const use = statementOf(message)
@@ -87,12 +82,12 @@ export function createStatementTable(): StatementTable {
     },
 
     recordQuery(session) {
-      session.delete('')
+      session?.delete('')
       held.delete('')
     },
 
     deallocate(session, name) {
-      if (name === undefined) {
+      if (name === 'all') {
         session.clear()
         held.clear()
       } else {

@@ -4,7 +4,7 @@
  */
 
 import type { Socket } from 'node:net'
-import type { SessionState } from './session-backend.ts'
+import type { SessionState } from './session-state.ts'
 import { createSessionInput, type Work } from './session-input.ts'
 import { encodeError, encodeMessage, encodeStrings, ProtocolError } from './wire.ts'
 
@@ -14,6 +14,8 @@ export interface Session {
   state: SessionState | undefined
   /** Work that is complete and waits for its turn. */
   readonly pending: Work | undefined
+  /** When the client last sent something, on the clock of performance.now(). */
+  readonly lastHeardAt: number
   /** Its work is done and answered: looks for the next. */
   advance(): void
   /** What follows is COPY data for this statement. */
@@ -27,10 +29,14 @@ export interface Session {
 /** Client bytes that may wait here while its work waits for the backend; what follows stays in the kernel. */
 const MAX_WAITING_BYTES = 1024 * 1024
 
+const FAREWELL_MS = 5_000
+const KEEPALIVE_MS = 60_000
+
 /** `onWork` is called whenever `pending` becomes defined. The last work of every session is `leave`. */
 export function createSession(id: number, socket: Socket, onWork: (session: Session) => void): Session {
   const input = createSessionInput()
   let pending: Work | undefined
+  let lastHeardAt = performance.now()
   let isFailed = false
   let isOver = false
 
@@ -40,11 +46,16 @@ export function createSession(id: number, socket: Socket, onWork: (session: Sess
     get pending() {
       return pending
     },
+    get lastHeardAt() {
+      return lastHeardAt
+    },
     advance() {
       pending = undefined
       if (!isOver) look()
     },
-    beginCopy: input.beginCopy,
+    beginCopy(message) {
+      input.beginCopy(message)
+    },
     send(parts) {
       if (socket.destroyed || parts.length === 0) return
       socket.cork()
@@ -52,7 +63,12 @@ export function createSession(id: number, socket: Socket, onWork: (session: Sess
       socket.uncork()
     },
     fail(sqlstate, message) {
-      if (!isFailed) socket.end(encodeError('FATAL', sqlstate, message))
+      if (!isFailed) {
+        socket.end(encodeError('FATAL', sqlstate, message))
+        // A client that does not hang up keeps neither the socket nor the thread.
+        socket.setTimeout(FAREWELL_MS, () => socket.destroy())
+        socket.unref()
+      }
       isFailed = true
       leave()
     },
@@ -62,10 +78,10 @@ export function createSession(id: number, socket: Socket, onWork: (session: Sess
     },
   }
 
+  /** In place of whatever work was pending; the queue takes a session that is in it already once. */
   function leave(): void {
-    const isWaiting = pending !== undefined
     pending = { kind: 'leave' }
-    if (!isWaiting) onWork(session)
+    onWork(session)
   }
 
   function look(): void {
@@ -87,11 +103,15 @@ export function createSession(id: number, socket: Socket, onWork: (session: Sess
   }
 
   socket.setNoDelay(true)
+  // A client whose machine is gone must not hold the backend for ever.
+  socket.setKeepAlive(true, KEEPALIVE_MS)
   socket.on('data', (chunk: Buffer) => {
     if (isFailed) return
+    lastHeardAt = performance.now()
     input.push(chunk)
     look()
-    if (pending !== undefined && input.pendingBytes >= MAX_WAITING_BYTES) socket.pause()
+    const isWaiting = pending !== undefined || socket.writableNeedDrain
+    if (isWaiting && input.pendingBytes >= MAX_WAITING_BYTES) socket.pause()
   })
   socket.on('drain', look)
   socket.on('end', () => {

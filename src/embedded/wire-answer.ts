@@ -21,6 +21,8 @@ export interface Answer {
   /** Of the last ReadyForQuery; undefined when there was none. */
   readonly status?: TransactionStatus
   readonly tags: readonly string[]
+  /** The client's own messages that were carried out. */
+  readonly done: { readonly parsed: number; readonly closed: number }
   /** Fields of the first ErrorResponse. */
   readonly error?: ReadonlyMap<string, string>
   /** The first CopyInResponse. */
@@ -33,6 +35,7 @@ export function readAnswer(bytes: Buffer, hidden: Hidden = {}): Answer {
   const parts: Buffer[] = []
   const tags: string[] = []
   const notifications: Buffer[] = []
+  const done = { parsed: 0, closed: 0 }
   let status: TransactionStatus | undefined
   let error: ReadonlyMap<string, string> | undefined
   let copyIn: Buffer | undefined
@@ -48,12 +51,12 @@ export function readAnswer(bytes: Buffer, hidden: Hidden = {}): Answer {
     else if (type === 'A') {
       notifications.push(bytes.subarray(start, end))
       isShown = false
-    } else if (type === '1' && left.parsed > 0) {
-      left.parsed--
-      isShown = false
-    } else if (type === '3' && left.closed > 0) {
-      left.closed--
-      isShown = false
+    } else if (type === '1') {
+      isShown = left.parsed-- <= 0
+      if (isShown) done.parsed++
+    } else if (type === '3') {
+      isShown = left.closed-- <= 0
+      if (isShown) done.closed++
     } else if (type === 'G') {
       copyIn ??= bytes.subarray(start, end)
       isShown = left.copyIn-- <= 0
@@ -67,6 +70,7 @@ export function readAnswer(bytes: Buffer, hidden: Hidden = {}): Answer {
     bytes,
     parts,
     tags,
+    done,
     notifications,
     ...(status !== undefined && { status }),
     ...(error !== undefined && { error }),

@@ -21,8 +21,7 @@ export function findCopyIn(sql: string): CopyIn {
   // Nearly every query ends here: COPY FROM STDIN cannot be written without these words (STDOUT is accepted in its place).
   if (!/copy/i.test(sql) || !/std(in|out)/i.test(sql)) return { kind: 'none' }
   const statements = splitWords(sql)
-  const copies = statements.filter(isCopyIn)
-  const copy = copies[0]
+  const copy = statements.find(isCopyIn)
   if (copy === undefined) return { kind: 'none' }
   if (statements.length > 1) return { kind: 'mixed' }
   return { kind: 'copy', isBinary: copy.includes('BINARY'), isFreeze: copy.includes('FREEZE') }

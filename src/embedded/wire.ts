@@ -5,7 +5,7 @@
  */
 
 /** Message types a client may send after the startup packet, named as in the protocol's documentation. */
-export const FRONTEND_TYPES = new Set('QPBDECSHFdcfXp')
+const FRONTEND_TYPES = new Set('QPBDECSHFdcfXp')
 
 /** Largest message accepted from a client; also the bound of one COPY conversation. PostgreSQL's own limit is 1 GiB. */
 export const MAX_MESSAGE_BYTES = 256 * 1024 * 1024

@@ -161,7 +161,7 @@ async function open(dataDir: string, port: number): Promise<EmbeddedDatabase> {
 /** A program of its own that opens the directory and prints the URL. */
 async function openInChild(dataDir: string): Promise<{ process: ChildProcess; url: string }> {
   const module = new URL('../../dist/embedded/database.js', import.meta.url).href
-  const code = `import { openEmbeddedDatabase, type EmbeddedDatabase } from ${JSON.stringify(module)}
+  const code = `import { openEmbeddedDatabase } from ${JSON.stringify(module)}
     const { url } = await openEmbeddedDatabase({ dataDir: process.argv[1], templateDir: process.argv[2], host: '127.0.0.1', port: 0, onCrash: (error) => { throw error } })
     console.log(url)`
   const child = spawn(
@@ -174,6 +174,9 @@ async function openInChild(dataDir: string): Promise<{ process: ChildProcess; ur
   onTestFinished(() => {
     child.kill('SIGKILL')
   })
-  const [line] = (await once(createInterface(child.stdout), 'line')) as [string]
+  const [line] = (await Promise.race([once(createInterface(child.stdout), 'line'), once(child, 'exit')])) as [
+    string,
+  ]
+  expect(line).toMatch(/^postgres:/)
   return { process: child, url: line }
 }

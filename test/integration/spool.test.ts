@@ -113,5 +113,7 @@ describe('the spool', () => {
     spool = undefined
     const copy = `${dir}-copy`
     cpSync(dir, copy, { recursive: true })
+    expect(await texts(await open(copy))).toEqual(['a'])
+    rmSync(copy, { recursive: true })
   })
 })
