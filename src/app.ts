@@ -76,6 +76,7 @@ async function open(
 
   const metrics: Metrics = createMetrics({
     pipeline: () => pipeline,
+    sessionsLost: () => reports.sessionsLost(),
     spoolBytes: () => spool?.bytes ?? 0,
     isBrokerConnected: () => reports.isBrokerConnected(),
     isDatabaseUp: () => reports.isDatabaseUp(),
@@ -197,7 +198,9 @@ async function open(
       onMessage: (message) => openPipeline.receive(message),
       onRetained: (message) => openPipeline.retained(message),
       onDisconnect: () => openPipeline.disconnected(),
-      onConnect: (isResumed) => reports.brokerConnected(isResumed),
+      onConnect: () => log.debug('connected to the broker'),
+      onSessionLost: () => reports.sessionLost(),
+      onTakenOver: (sentence) => hooks.onFatal(new UserError(sentence)),
       onState: (state) => reports.brokerState(state, redactUrl(mqttUrl)),
     },
   )

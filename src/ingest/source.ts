@@ -45,8 +45,11 @@ export interface SourceHandlers {
   /** The connection is gone; the broker will send again what it had not seen acknowledged. */
   onDisconnect(): void
   onState(state: SessionState): void
-  /** Connected; `isResumed` is false when the broker had no session for us, and so may have dropped messages meanwhile. */
-  onConnect(isResumed: boolean): void
+  onConnect(): void
+  /** Connected again, and the broker has no session for us any more: what it had kept for us is lost. */
+  onSessionLost(): void
+  /** Another client with our id takes the session again and again; we stop, or the two would go on for ever. */
+  onTakenOver(sentence: string): void
   /** A retained message, replayed because we subscribed: old news. */
   onRetained(message: IncomingMessage): void
 }
@@ -71,6 +74,16 @@ const maxReconnectMs = 10_000
 /** A broker that closes this often before CONNACK probably does not speak MQTT 5. */
 const closesBeforeFallback = 3
 const closeTimeoutMs = 3000
+/** MQTT 5 reason code 0x8E. */
+const sessionTakenOver = 142
+/** One take-over is a restart, several in a minute are two processes. */
+const takeOversToStop = 5
+const takeOverSpanMs = 60_000
+/** MQTT 3.1.1 and Mosquitto 2.0 close a taken-over connection without a word; so short-lived ones in a row are the sign. */
+const shortLifeMs = 10_000
+const shortLivesToTell = 3
+const flapping = (clientId: string): string =>
+  `the broker closes our connection again and again soon after it was made. Often that is a second process with the client id "${clientId}": give each its own MQTT_CLIENT_ID`
 
 export function openSource(options: SourceOptions, handlers: SourceHandlers): Source {
   let epoch = 0
@@ -79,6 +92,9 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
   /** Since the last look of the keep-alive timer. */
   let hasReceived = false
   let hasEverConnected = false
+  let takeOversMs: number[] = []
+  let connectedAtMs: number | undefined
+  let shortLives = 0
   let closesWithoutConnack = 0
   let reconnectMs = minReconnectMs
   let lastReason: string | undefined
@@ -124,9 +140,9 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
     const isFirst = !hasEverConnected
     hasEverConnected = true
     closesWithoutConnack = 0
-    reconnectMs = minReconnectMs
-    client.options.reconnectPeriod = reconnectMs
-    handlers.onConnect(connack.sessionPresent)
+    connectedAtMs = performance.now()
+    handlers.onConnect()
+    if (!isFirst && !connack.sessionPresent) handlers.onSessionLost()
     // Always at the first connection of a process: the topics may have changed since the session was made.
     if (isFirst || !connack.sessionPresent) subscribe()
     else report(undefined)
@@ -140,9 +156,12 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
       closesWithoutConnack += 1
       if (closesWithoutConnack >= closesBeforeFallback && lastReason === undefined) fallBack()
     }
-    report(lastReason ?? 'the broker closed the connection')
+    noteLife()
+    report(
+      lastReason ??
+        (shortLives >= shortLivesToTell ? flapping(options.clientId) : 'the broker closed the connection'),
+    )
     lastReason = undefined
-    reconnectMs = Math.min(maxReconnectMs, reconnectMs * 2)
     // Takes effect at the next close: MQTT.js has already set this one's timer. Jitter keeps replicas out of step.
     client.options.reconnectPeriod = reconnectMs / 2 + (Math.random() * reconnectMs) / 2
   })
@@ -153,11 +172,32 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
   })
 
   client.on('disconnect', (packet) => {
+    if (packet.reasonCode === sessionTakenOver) noteTakeOver()
     lastReason =
-      packet.reasonCode === 142
+      packet.reasonCode === sessionTakenOver
         ? `another client took over the session: two processes use the client id "${options.clientId}"; give each its own MQTT_CLIENT_ID`
         : `the broker ended the session (reason code ${packet.reasonCode ?? 0})`
   })
+
+  /** Only a connection that lived counts as a success: two processes that take a session from each other must slow down. */
+  const noteLife = (): void => {
+    const livedMs = connectedAtMs === undefined ? 0 : performance.now() - connectedAtMs
+    shortLives = connectedAtMs !== undefined && livedMs < shortLifeMs ? shortLives + 1 : 0
+    connectedAtMs = undefined
+    reconnectMs = livedMs >= shortLifeMs ? minReconnectMs : Math.min(maxReconnectMs, reconnectMs * 2)
+  }
+
+  const noteTakeOver = (): void => {
+    const nowMs = performance.now()
+    takeOversMs = [...takeOversMs.filter((atMs) => nowMs - atMs < takeOverSpanMs), nowMs]
+    if (takeOversMs.length < takeOversToStop) return
+    isClosing = true
+    client.end(true)
+    handlers.onTakenOver(
+      `Another client took over our MQTT session ${takeOversToStop} times within a minute: two processes use the client id "${options.clientId}". ` +
+        `Stop the other one, or give each its own MQTT_CLIENT_ID.`,
+    )
+  }
 
   const fallBack = (): void => {
     client.options.protocolVersion = 4

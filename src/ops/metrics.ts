@@ -14,6 +14,7 @@ import { rejectionReasonNames } from '../ingest/ping.ts'
 export interface MetricSources {
   readonly pipeline: () => Pipeline | undefined
   readonly spoolBytes: () => number
+  readonly sessionsLost: () => number
   readonly isBrokerConnected: () => boolean
   readonly isDatabaseUp: () => boolean
   readonly statistics: () => DatabaseStatistics | undefined
@@ -123,6 +124,16 @@ export function createMetrics(sources: MetricSources): Metrics {
   gauge('rtls_database_up', '1 while the last thing asked of the database worked', () =>
     Number(sources.isDatabaseUp()),
   )
+
+  new Counter({
+    name: 'rtls_mqtt_sessions_lost_total',
+    help: 'Reconnections at which the broker had no session for us any more, and so had lost our queue',
+    registers,
+    collect() {
+      this.reset()
+      this.inc(sources.sessionsLost())
+    },
+  })
 
   const batches = new Counter({
     name: 'rtls_batches_total',

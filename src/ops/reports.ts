@@ -18,7 +18,8 @@ export interface Reports {
   databaseFailed(judgement: Judgement, attempt: number): void
   writeWorks(): void
   writeFailed(judgement: Judgement, attempt: number): void
-  brokerConnected(isResumed: boolean): void
+  sessionLost(): void
+  sessionsLost(): number
   brokerState(state: SessionState, url: string): void
   onSuccess(job: string): void
   onFailure(job: string, error: unknown): void
@@ -36,6 +37,8 @@ export function createReports(log: Logger, health: Health): Reports {
   let lastDeadLettered = 0
   let lastDeadLetterLogMs = 0
   let hasAnswered = false
+  let sessionsLost = 0
+  let hasWarnedOfQos0 = false
   const reading = createOutage(log, health, 'database')
   const writing = createOutage(log, health, 'writer')
   const jobs = new Map<string, { job: string; failures: number; lastSuccessS: number | null }>()
@@ -57,9 +60,13 @@ export function createReports(log: Logger, health: Health): Reports {
       if (judgement.verdict === 'poison' || judgement.verdict === 'duplicate') return
       writing.failed(judgement, attempt)
     },
-    brokerConnected(isResumed) {
-      log.info({ isResumed }, 'connected to the broker')
+    sessionLost() {
+      sessionsLost += 1
+      log.error(
+        'the broker had lost our session: what it had queued for us and not delivered is gone. Check its persistence and session expiry',
+      )
     },
+    sessionsLost: () => sessionsLost,
     brokerState(state, url) {
       isBrokerConnected = state.isConnected
       const problem =
@@ -95,6 +102,12 @@ export function createReports(log: Logger, health: Health): Reports {
           : undefined,
       )
       const deadLettered = [...pipeline.counts.deadLettered.values()].reduce((sum, count) => sum + count, 0)
+      if (pipeline.counts.qos0Messages > 0 && !hasWarnedOfQos0) {
+        hasWarnedOfQos0 = true
+        log.warn(
+          'a gateway publishes with QoS 0: what is lost on the way is lost for good. Let gateways publish with QoS 1',
+        )
+      }
       if (deadLettered > lastDeadLettered && Date.now() - lastDeadLetterLogMs > deadLetterLogEveryMs) {
         log.warn(
           {

@@ -128,7 +128,7 @@ describe('the service', () => {
     await waitFor(async () => (await service.metrics()).get('rtls_unacked_messages') === 10, {
       what: 'ten messages received',
     })
-    expect((await service.readyz()).status).toBe(503)
+    await waitFor(async () => (await service.readyz()).status === 503, { what: 'readiness to turn red' })
     expect((await service.readyz()).body).toContain('cannot be reached')
     expect((await service.metrics()).get('rtls_database_up')).toBe(0)
     await service.kill('SIGKILL')

@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { type IncomingMessage, type SessionState, type Source, openSource } from '../../src/ingest/source.ts'
 import { type TestBroker, openTestBroker } from '../support/broker.ts'
+import { openMosquitto } from '../support/mosquitto.ts'
 import { type Publisher, openPublisher } from '../support/publisher.ts'
 import { openTcpProxy } from '../support/tcp-proxy.ts'
 import { waitFor } from '../support/wait-for.ts'
@@ -15,7 +16,9 @@ interface Session {
   readonly source: Source
   readonly messages: IncomingMessage[]
   readonly states: SessionState[]
-  readonly resumed: boolean[]
+  readonly sentences: string[]
+  connects: number
+  lost: number
   disconnects: number
   retained: number
   texts(): string[]
@@ -29,7 +32,9 @@ async function openSession(
     source: undefined as never,
     messages: [],
     states: [],
-    resumed: [],
+    sentences: [],
+    connects: 0,
+    lost: 0,
     disconnects: 0,
     retained: 0,
     texts: () => session.messages.map((message) => message.payload.toString()),
@@ -55,7 +60,9 @@ async function openSession(
         session.source.acknowledge(message)
       },
       onDisconnect: () => (session.disconnects += 1),
-      onConnect: (isResumed) => session.resumed.push(isResumed),
+      onConnect: () => (session.connects += 1),
+      onSessionLost: () => (session.lost += 1),
+      onTakenOver: (sentence) => session.sentences.push(sentence),
       onState: (state) => session.states.push(state),
     },
   )
@@ -91,7 +98,6 @@ describe.each(['aedes', 'mosquitto'] as const)('with %s', (kind) => {
     await first.source.close()
 
     const second = await openSession(broker.url)
-    expect(second.resumed).toEqual([true])
     await waitFor(() => second.messages.length > 0, { what: 'the message that was not acknowledged' })
     expect(second.texts()).toEqual(['c'])
   })
@@ -195,10 +201,42 @@ describe('the session', () => {
       deadlineMs: 20_000,
     })
     await proxy.accept()
-    await waitFor(() => session.states.at(-1)?.reason === undefined && session.resumed.length === 2, {
+    await waitFor(() => session.states.at(-1)?.reason === undefined && session.connects === 2, {
       what: 'the session',
       deadlineMs: 20_000,
     })
-    expect(session.resumed).toEqual([false, true])
+    expect(session.lost).toBe(0)
+  })
+
+  it('notices that the broker has lost it', async () => {
+    const mosquitto = await openMosquitto({ config: [] })
+    closers.push(async () => mosquitto.stop())
+    const session = await openSession(mosquitto.url)
+    // Killed before it wrote its sessions to disk.
+    await mosquitto.kill()
+    await mosquitto.restart()
+    await waitFor(() => session.lost === 1, { what: 'the loss of the session', deadlineMs: 20_000 })
+    await waitFor(() => session.states.at(-1)?.reason === undefined, { what: 'a new subscription' })
+    const publisher = await openPublisher(mosquitto.url)
+    closers.push(async () => publisher.close())
+    await publisher.publish('rtls/h/g/pings', 'a')
+    await waitFor(() => session.messages.length === 1, { what: 'a message over the new subscription' })
+  })
+
+  it('taken back and forth by two processes with one client id slows down and says why', async () => {
+    const { broker } = await setUp('mosquitto')
+    const one = await openSession(broker.url)
+    const two = await openSession(broker.url)
+    await waitFor(
+      () =>
+        [...one.states, ...two.states].some((state) =>
+          /give each its own MQTT_CLIENT_ID/u.test(state.reason ?? ''),
+        ),
+      {
+        what: 'the reason',
+        deadlineMs: 50_000,
+      },
+    )
+    expect(one.connects + two.connects).toBeLessThan(20)
   })
 })
