@@ -12,6 +12,7 @@ import { openRollupRefresh } from './db/rollup-refresh.ts'
 import { openDatabaseWatch } from './db/watch.ts'
 import { openEmbeddedBroker } from './embedded/broker.ts'
 import { openEmbeddedDatabase } from './embedded/database.ts'
+import { templateDir } from './embedded/template.ts'
 import { openHttpServer } from './http/server.ts'
 import { createDecode } from './ingest/decode.ts'
 import { type Pipeline, createPipeline } from './ingest/pipeline.ts'
@@ -103,7 +104,13 @@ async function open(
   if (broker !== undefined) closers.add('embedded broker', async () => broker.close())
   const embedded =
     config.database.url === null
-      ? await openEmbeddedDatabase({ ...config.database, onCrash: (error) => hooks.onFatal(error) })
+      ? await openEmbeddedDatabase({
+          ...config.database,
+          templateDir: templateDir(),
+          onCrash: (error) => hooks.onFatal(error),
+          onReopen: (cause) =>
+            log.warn({ err: cause }, 'the embedded database failed and was opened again; nothing is lost'),
+        })
       : undefined
   if (embedded !== undefined) closers.add('embedded database', async () => embedded.close())
   const databaseUrl = config.database.url ?? embedded?.url ?? ''

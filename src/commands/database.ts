@@ -7,6 +7,7 @@ import type { Config } from '../config-schema.ts'
 import { redactUrl } from '../config.ts'
 import { judge } from '../db/failure.ts'
 import { openEmbeddedDatabase } from '../embedded/database.ts'
+import { templateDir } from '../embedded/template.ts'
 import { UserError } from '../ops/user-error.ts'
 
 export interface CommandDatabase {
@@ -26,6 +27,7 @@ export async function withDatabase<T>(
     url === null && !isServed
       ? await openEmbeddedDatabase({
           ...config.database,
+          templateDir: templateDir(),
           onCrash(error) {
             throw error
           },

@@ -28,6 +28,8 @@ export interface Judgement {
 interface Rule {
   /** A whole code, or a prefix of it. */
   readonly code: string
+  /** Where one code means two things: what the message must hold. */
+  readonly text?: string
   readonly verdict: Exclude<Verdict, 'ambiguous'>
   readonly because: string
 }
@@ -43,6 +45,7 @@ export const rules: readonly Rule[] = [
   { code: '53200', verdict: 'retry', because: 'the database is out of memory' },
   { code: '53300', verdict: 'retry', because: 'the database has no connection to spare' },
   { code: '53', verdict: 'retry', because: 'the database is short of a resource' },
+  { code: '57014', text: 'COPY from stdin failed', verdict: 'retry', because: 'we aborted our own COPY' },
   { code: '57014', verdict: 'retry', because: 'the statement ran into its timeout or was cancelled' },
   { code: '57P', verdict: 'retry', because: 'the database is stopping, starting or in recovery' },
   { code: '57', verdict: 'retry', because: 'somebody intervened at the database' },
@@ -95,13 +98,16 @@ const connectionTexts =
 export function judge(error: unknown, phase: Phase): Judgement {
   const message = error instanceof Error ? error.message : String(error)
   const code = codeOf(error)
-  const rule = code === null ? undefined : rules.find((candidate) => code.startsWith(candidate.code))
+  const rule =
+    code === null
+      ? undefined
+      : rules.find(({ code: prefix, text = '' }) => code.startsWith(prefix) && message.includes(text))
   const isConnectionLoss =
     rule === undefined
       ? connectionTexts.test(message)
-      : rule.verdict === 'retry' && /^(?:08|57P|E)/u.test(rule.code)
+      : rule.verdict === 'retry' && /^(?:08|57P|XX|E)/u.test(rule.code)
   const common = { code, message, line: lineOf(error), isUnknown: false }
-  // PostgreSQL reports a failed COMMIT as an error of its own; only a lost connection leaves the outcome open.
+  // PostgreSQL reports a failed COMMIT as an error of its own; a lost connection or a crash leaves the outcome open.
   if (isConnectionLoss && phase === 'commit')
     return { ...common, verdict: 'ambiguous', because: 'the connection was lost during COMMIT' }
   if (rule !== undefined) return { ...common, verdict: rule.verdict, because: rule.because }

@@ -45,7 +45,7 @@ function openGateway(url: string): Gateway {
     outstanding += 1
     client.publish('rtls/h1/gw-1/pings', payload, { qos: 1 }, (error) => {
       outstanding -= 1
-      if (error === undefined || error === null) for (const seq of seqs) acknowledged.add(seq)
+      if (!error) for (const seq of seqs) acknowledged.add(seq)
     })
   }
   const timer = setInterval(() => {
@@ -104,7 +104,7 @@ describe.each(['commit', 'spool'])('with ACK_MODE=%s', (mode) => {
         env: { ACK_MODE: mode, SPOOL_DIR: path.join(dir, 'spool'), LOG_LEVEL: 'info' },
         args: ['--set', 'spool.afterMs=300'],
       }
-      let service: Service = await openService(options)
+      let running: Pick<Service, 'kill'> = await openService(options)
       const gateway = openGateway(broker.url)
       closers.push(async () => gateway.stop())
 
@@ -118,15 +118,15 @@ describe.each(['commit', 'spool'])('with ACK_MODE=%s', (mode) => {
           await broker.stop()
           await broker.restart()
         } else {
-          await service.kill('SIGKILL')
+          await running.kill('SIGKILL')
           const started = startService(options)
           // Half of the time the next kill comes while it is still starting.
           if (random.next() < 0.5) await started.cli.waitForLine(/"msg":"running"/u, { deadlineMs: 60_000 })
-          service = { ...service, ...started.cli, kill: started.cli.kill }
+          running = started.cli
         }
       }
-      await service.kill('SIGKILL')
-      service = await openService(options)
+      await running.kill('SIGKILL')
+      const service = await openService(options)
       await gateway.stop()
       await waitFor(async () => (await missing(database, gateway)).length === 0, {
         what: 'every acknowledged ping in location_history',
@@ -139,7 +139,8 @@ describe.each(['commit', 'spool'])('with ACK_MODE=%s', (mode) => {
       )
       expect(row).toEqual({ n: row?.different, different: row?.different, dead: 0 })
       expect(gateway.acknowledged.size).toBeGreaterThan(500)
-      expect(row?.n).toBe(gateway.published())
+      // What was published and never acknowledged may or may not be there; nothing else is.
+      expect(row?.n).toBeLessThanOrEqual(gateway.published())
       expect((await service.kill()).code).toBe(0)
     },
   )

@@ -104,7 +104,7 @@ test('a data directory that another process has open is refused in one sentence,
 test('a directory whose making was interrupted is made anew', async () => {
   const dataDir = await makeDataDir()
   await mkdir(join(dataDir, 'postgres.new'))
-  await writeFile(join(dataDir, 'postgres.new', 'PG_VERSION'), '17')
+  await writeFile(join(dataDir, 'postgres.new', 'base'), 'half a directory')
   const own = await open(dataDir, 0)
   const client = await openClient(own.url)
   expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])

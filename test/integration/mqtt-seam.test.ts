@@ -221,6 +221,7 @@ describe('the session', () => {
     closers.push(async () => publisher.close())
     await publisher.publish('rtls/h/g/pings', 'a')
     await waitFor(() => session.messages.length === 1, { what: 'a message over the new subscription' })
+    expect(session.texts()).toEqual(['a'])
   })
 
   it('taken back and forth by two processes with one client id slows down and says why', async () => {

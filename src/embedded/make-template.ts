@@ -1,0 +1,10 @@
+/** Run by `npm run build`: makes the template of the embedded database. A failure costs seconds at the first start, nothing else. */
+import { makeTemplate } from './template.ts'
+
+try {
+  await makeTemplate()
+} catch (error) {
+  process.stderr.write(
+    `The template of the embedded database was not made: ${error instanceof Error ? error.message : String(error)}\n`,
+  )
+}
