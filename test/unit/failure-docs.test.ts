@@ -8,8 +8,9 @@ it('docs/failures.md shows the table of rules as it is in the code', () => {
     .filter((line) => line.startsWith('| `'))
     .map((line) => line.replaceAll(/\s*\|\s*/gu, '|').replaceAll('`', ''))
   expect(documented).toEqual(
-    rules.map(
-      ({ code, verdict, because }) => `|${code.length === 5 ? code : `${code}…`}|${verdict}|${because}|`,
-    ),
+    rules.map(({ code, text, verdict, because }) => {
+      const shown = `${code.length === 5 ? code : `${code}…`}${text === undefined ? '' : ` with "${text}"`}`
+      return `|${shown}|${verdict}|${because}|`
+    }),
   )
 })
