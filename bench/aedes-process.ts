@@ -2,4 +2,8 @@
 import { openEmbeddedBroker } from '../src/embedded/broker.ts'
 import { answer } from './children.ts'
 
-answer(async () => (await openEmbeddedBroker({ host: '127.0.0.1', port: 0 })).port)
+answer(async () => {
+  const broker = await openEmbeddedBroker({ host: '127.0.0.1', port: 0 })
+  broker.admit()
+  return Number(new URL(broker.url).port)
+})

@@ -3,6 +3,7 @@
  * Guarantees: comes up in any order with broker and database; after `close` everything buffered is committed and acknowledged,
  * or still with the broker.
  */
+import { setTimeout as wait } from 'node:timers/promises'
 import type { Config } from './config-schema.ts'
 import { redactUrl } from './config.ts'
 import { openJobRunner } from './db/jobs.ts'
@@ -10,7 +11,7 @@ import { type Pool, createPool } from './db/pool.ts'
 import { openChunkPreparation, prepareDatabase } from './db/prepare.ts'
 import { openRollupRefresh } from './db/rollup-refresh.ts'
 import { openDatabaseWatch } from './db/watch.ts'
-import { openEmbeddedBroker } from './embedded/broker.ts'
+import { type EmbeddedBroker, openEmbeddedBroker } from './embedded/broker.ts'
 import { openEmbeddedDatabase } from './embedded/database.ts'
 import { templateDir } from './embedded/template.ts'
 import { openHttpServer } from './http/server.ts'
@@ -114,6 +115,7 @@ async function open(
       : undefined
   if (embedded !== undefined) closers.add('embedded database', async () => embedded.close())
   const databaseUrl = config.database.url ?? embedded?.url ?? ''
+  /** The address for people and gateways; ours is the inner door of the embedded broker. */
   const mqttUrl = config.mqtt.url ?? broker?.url ?? ''
 
   const preparing = config.database.migrate
@@ -200,7 +202,7 @@ async function open(
   reports.brokerState({ isConnected: false, reason: 'connecting', protocolVersion: 5 }, redactUrl(mqttUrl))
   const source = openSource(
     // aedes speaks MQTT 3.1.1 only.
-    { ...config.mqtt, url: mqttUrl, protocolVersion: broker === undefined ? 5 : 4 },
+    { ...config.mqtt, url: broker?.innerUrl ?? mqttUrl, protocolVersion: broker === undefined ? 5 : 4 },
     {
       onMessage: (message) => openPipeline.receive(message),
       onRetained: (message) => openPipeline.retained(message),
@@ -208,13 +210,17 @@ async function open(
       onConnect: () => log.debug('connected to the broker'),
       onSessionLost: () => reports.sessionLost(),
       onTakenOver: (sentence) => hooks.onFatal(new UserError(sentence)),
-      onState: (state) => reports.brokerState(state, redactUrl(mqttUrl)),
+      onState(state) {
+        reports.brokerState(state, redactUrl(mqttUrl))
+        if (state.isConnected && state.reason === undefined) broker?.admit()
+      },
     },
   )
   openPipeline.attach(source)
   closers.add('source', async () => source.close())
   closers.add('pipeline', async () => openPipeline.drain(AbortSignal.timeout(config.shutdown.deadlineMs)))
 
+  if (broker !== undefined) closers.add('gateways', async () => sendGatewaysAway(broker, openPipeline))
   const isSimulating =
     config.simulate.enabled === 'on' || (config.simulate.enabled === 'auto' && config.mqtt.url === null)
   if (isSimulating) {
@@ -255,5 +261,19 @@ async function open(
           `Stopped with ${unfinished.buffered + unfinished.counts.inFlight} pings not written within ${config.shutdown.deadlineMs} ms. They were not acknowledged: the broker still has them.`,
         )
     },
+  }
+}
+
+/** The embedded broker forgets with the process what it has acknowledged: so gateways go first, and what it holds is taken in. */
+async function sendGatewaysAway(broker: EmbeddedBroker, pipeline: Pipeline): Promise<void> {
+  await broker.refuse()
+  let messages = -1
+  for (
+    let look = 0;
+    look < 20 && (pipeline.unacked > 0 || pipeline.counts.messages !== messages);
+    look += 1
+  ) {
+    messages = pipeline.counts.messages
+    await wait(100)
   }
 }

@@ -39,6 +39,9 @@ export function createMetrics(sources: MetricSources): Metrics {
   const registry = new Registry()
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
+  // Gauges named like counters: promtool refuses them, and each has a twin with a label per type.
+  for (const kind of ['handles', 'requests', 'resources'])
+    registry.removeSingleMetric(`nodejs_active_${kind}_total`)
 
   const counter = (name: string, help: string, read: (pipeline: Pipeline) => number): void => {
     new Counter({

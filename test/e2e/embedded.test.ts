@@ -5,10 +5,11 @@ import net from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
+import mqtt from 'mqtt'
 import pg from 'pg'
 import { afterAll, describe, expect, it } from 'vitest'
 import { runCli, startCli } from '../support/child.ts'
-import { type Service, openService } from '../support/service.ts'
+import { type Service, openService, startService } from '../support/service.ts'
 import { listenOnLoopback } from '../support/tcp-proxy.ts'
 import { waitFor } from '../support/wait-for.ts'
 
@@ -162,5 +163,43 @@ describe('simulate and run', () => {
       { n: report.unique },
     ])
     await service.kill()
+  })
+
+  it('agree too when gateways come before the ingester has subscribed, and when it stops: what was acknowledged is stored', async () => {
+    const probe = net.createServer()
+    const port = await listenOnLoopback(probe)
+    await new Promise((resolve) => {
+      probe.close(resolve)
+    })
+    const early = { ...env, DATA_DIR: path.join(dataDir, 'early'), MQTT_PORT: String(port) }
+    const started = startService({ env: early, args: ['--no-simulate'] })
+    const client = mqtt.connect(`mqtt://127.0.0.1:${port}`, { reconnectPeriod: 50 })
+    client.on('error', () => undefined)
+    let acknowledged = 0
+    const publish = (seq: number): void => {
+      client.publish(
+        'rtls/h1/gw-1/pings',
+        JSON.stringify({ tagId: 'early', t: Date.now() - 3_600_000 + seq, seq }),
+        { qos: 1 },
+        (error) => {
+          if (!error) acknowledged += 1
+        },
+      )
+    }
+    for (let seq = 0; seq < 500; seq += 1) publish(seq)
+    await started.cli.waitForLine(/"msg":"running"/u, { deadlineMs: 60_000 })
+    await waitFor(() => acknowledged === 500, { what: 'the acknowledgement of what came first' })
+    for (let seq = 500; seq < 3000; seq += 1) publish(seq)
+    await waitFor(() => acknowledged > 600, { what: 'some more acknowledgements' })
+    expect((await started.cli.kill('SIGTERM')).code).toBe(0)
+    client.end(true)
+    const again = await openService({ env: early, args: ['--no-simulate'] })
+    const stored = await query<{ n: number }>(
+      again,
+      `SELECT count(*)::int AS n FROM location_history WHERE seq IS NOT NULL`,
+    )
+    expect(acknowledged).toBeGreaterThanOrEqual(500)
+    expect(stored[0]?.n).toBeGreaterThanOrEqual(acknowledged)
+    await again.kill()
   })
 })
