@@ -3,6 +3,7 @@
  */
 import { loadConfig, redactUrl, type ConfigSources } from '../config.ts'
 import { type App, openApp } from '../app.ts'
+import { deadLetteredIn } from '../ingest/account.ts'
 import { createLogger } from '../ops/logger.ts'
 import { type SummaryReading, summaryLines } from '../ops/summary.ts'
 import { openTerminal } from '../ops/terminal.ts'
@@ -77,12 +78,9 @@ const aborted = async (signal: AbortSignal): Promise<void> =>
     else signal.addEventListener('abort', () => resolve(), { once: true })
   })
 
-const deadLettered = (app: App): number =>
-  [...app.pipeline.counts.deadLettered.values()].reduce((sum, count) => sum + count, 0)
-
 function countsOf(app: App): Record<string, number> {
   const { messages, received, committed, duplicates } = app.pipeline.counts
-  return { messages, received, committed, duplicates, deadLettered: deadLettered(app) }
+  return { messages, received, committed, duplicates, deadLettered: deadLetteredIn(app.pipeline.counts) }
 }
 
 function readSummary(app: App): SummaryReading {
@@ -92,7 +90,7 @@ function readSummary(app: App): SummaryReading {
     received: counts.received,
     committed: counts.committed,
     duplicates: counts.duplicates,
-    deadLettered: deadLettered(app),
+    deadLettered: deadLetteredIn(app.pipeline.counts),
     waiting: app.pipeline.buffered + counts.inFlight,
     lags: app.takeLags(),
     problems: app.health.problems().map(({ component, problem }) => `${component}: ${problem}`),

@@ -9,6 +9,7 @@
  * memory is bounded: beyond the limits the source is held until half of it is written.
  */
 import PQueue from 'p-queue'
+import { type Account, addOutcome, createAccount, totalOf } from './account.ts'
 import {
   type Batch,
   type BatchLimits,
@@ -20,7 +21,7 @@ import {
 import type { Decode } from './decode.ts'
 import { type Lane, laneOf } from './lanes.ts'
 import { createLedger } from './ledger.ts'
-import type { Delivery, RejectionReason } from './ping.ts'
+import type { Delivery } from './ping.ts'
 import type { Sink } from './sink.ts'
 import type { IncomingMessage, Source } from './source.ts'
 import { createWindowObserver } from './window.ts'
@@ -42,20 +43,6 @@ export interface PipelineObserver {
   onPingAge(seconds: readonly number[]): void
 }
 
-/** Where every ping is. */
-export interface PipelineCounts {
-  messages: number
-  qos0Messages: number
-  retainedMessages: number
-  received: number
-  committed: number
-  duplicates: number
-  deadLettered: Map<RejectionReason, number>
-  inFlight: number
-  /** Acknowledged, on our own disk, not in the database yet. */
-  spooled: number
-}
-
 export interface Pipeline {
   receive(message: IncomingMessage): void
   /** The connection is gone: forget what it was owed; what is buffered is written all the same. */
@@ -70,7 +57,7 @@ export interface Pipeline {
   drained(spooled: number, outcome: WriteOutcome): void
   /** Takes nothing more, writes what is there, acknowledges it. Rejects when `signal` aborts first. */
   drain(signal: AbortSignal): Promise<void>
-  readonly counts: Readonly<PipelineCounts>
+  readonly counts: Readonly<Account>
   readonly buffered: number
   readonly unacked: number
   readonly isHeld: boolean
@@ -107,17 +94,7 @@ export function createPipeline(
   const ledger = createLedger()
   const window = createWindowObserver(limits.receiveMaximum)
   const abort = new AbortController()
-  const counts: PipelineCounts = {
-    messages: 0,
-    qos0Messages: 0,
-    retainedMessages: 0,
-    received: 0,
-    committed: 0,
-    duplicates: 0,
-    deadLettered: new Map(),
-    inFlight: 0,
-    spooled: 0,
-  }
+  const counts = createAccount()
   let source: Pick<Source, 'acknowledge' | 'hold' | 'resume'> | undefined
   let bufferedBytes = 0
   let isHeld = false
@@ -210,19 +187,12 @@ export function createPipeline(
         const outcome = await sink.write(batch, lane, abort.signal)
         counts.inFlight -= rows
         if ('spooled' in outcome) counts.spooled += outcome.spooled
-        else count(outcome)
+        else addOutcome(counts, outcome)
         settle(batch)
       })
       // Only an abort ends a write without an outcome: nothing of the batch is settled, the broker keeps it.
       .catch(() => undefined)
       .finally(pump)
-  }
-
-  const count = (outcome: WriteOutcome): void => {
-    counts.committed += outcome.committed
-    counts.duplicates += outcome.duplicates
-    for (const [why, many] of outcome.deadLettered)
-      counts.deadLettered.set(why, (counts.deadLettered.get(why) ?? 0) + many)
   }
 
   const settle = (batch: Batch): void => {
@@ -262,14 +232,10 @@ export function createPipeline(
       counts.spooled += pings
     },
     drained(spooled, outcome) {
-      const settled =
-        outcome.committed +
-        outcome.duplicates +
-        [...outcome.deadLettered.values()].reduce((sum, many) => sum + many, 0)
       counts.spooled -= spooled
       // Another version's decode may see another number of pings in the same message.
-      counts.received += settled - spooled
-      count(outcome)
+      counts.received += totalOf(outcome) - spooled
+      addOutcome(counts, outcome)
     },
     attach(attached) {
       source = attached
@@ -277,12 +243,20 @@ export function createPipeline(
     async drain(signal) {
       isDraining = true
       source?.hold()
-      signal.addEventListener('abort', () => abort.abort(signal.reason), { once: true })
-      if (signal.aborted) abort.abort(signal.reason)
+      const givenUp = new Promise<never>((_, reject) => {
+        const giveUp = (): void => {
+          abort.abort(signal.reason)
+          reject(signal.reason instanceof Error ? signal.reason : new Error('draining was given up'))
+        }
+        if (signal.aborted) giveUp()
+        else signal.addEventListener('abort', giveUp, { once: true })
+      })
+      // Past the end of draining nobody listens any more.
+      givenUp.catch(() => undefined)
       pump()
       while (buffered() + counts.inFlight > 0) {
-        signal.throwIfAborted()
-        await Promise.all([lanes.hot.queue.onIdle(), lanes.late.queue.onIdle()])
+        const idle = Promise.all([lanes.hot.queue.onIdle(), lanes.late.queue.onIdle()])
+        await Promise.race([idle, givenUp])
         pump()
       }
     },

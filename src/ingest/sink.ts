@@ -3,6 +3,7 @@
  * (`ack.mode: spool`). The pipeline acknowledges what a sink resolves, and does not know which it was.
  */
 import { setTimeout as wait } from 'node:timers/promises'
+import { addOutcome } from './account.ts'
 import { type Batch, countOf, emptyBatch } from './batcher.ts'
 import type { Decode } from './decode.ts'
 import type { Lane } from './lanes.ts'
@@ -152,11 +153,6 @@ export function createSpoolSink(
 
 function sumOf(outcomes: readonly WriteOutcome[]): WriteOutcome {
   const sum: WriteOutcome = { committed: 0, duplicates: 0, deadLettered: new Map() }
-  for (const { committed, duplicates, deadLettered } of outcomes) {
-    sum.committed += committed
-    sum.duplicates += duplicates
-    for (const [reason, count] of deadLettered)
-      sum.deadLettered.set(reason, (sum.deadLettered.get(reason) ?? 0) + count)
-  }
+  for (const outcome of outcomes) addOutcome(sum, outcome)
   return sum
 }

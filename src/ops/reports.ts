@@ -4,6 +4,7 @@
  */
 import type { Judgement } from '../db/failure.ts'
 import type { DatabaseStatistics } from '../db/statistics.ts'
+import { deadLetteredIn } from '../ingest/account.ts'
 import type { Pipeline } from '../ingest/pipeline.ts'
 import type { SessionState } from '../ingest/source.ts'
 import type { Health } from './health.ts'
@@ -101,7 +102,7 @@ export function createReports(log: Logger, health: Health): Reports {
           ? `nothing was committed for ${Math.round(waitingS)} s although ${many} pings wait`
           : undefined,
       )
-      const deadLettered = [...pipeline.counts.deadLettered.values()].reduce((sum, count) => sum + count, 0)
+      const deadLettered = deadLetteredIn(pipeline.counts)
       if (pipeline.counts.qos0Messages > 0 && !hasWarnedOfQos0) {
         hasWarnedOfQos0 = true
         log.warn(

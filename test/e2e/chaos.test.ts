@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import mqtt from 'mqtt'
-import pg from 'pg'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createRandom } from '../../src/simulate/random.ts'
 import { type KillableDatabase, openKillableDatabase } from '../support/database-process.ts'
 import { openMosquitto } from '../support/mosquitto.ts'
+import { queryOnce } from '../support/query.ts'
 import { type Service, openService, startService } from '../support/service.ts'
 import { waitFor } from '../support/wait-for.ts'
 
@@ -67,19 +67,8 @@ function openGateway(url: string): Gateway {
   }
 }
 
-async function query<Row extends pg.QueryResultRow>(url: string, sql: string): Promise<Row[]> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5000 })
-  client.on('error', () => undefined)
-  await client.connect()
-  try {
-    return (await client.query<Row>(sql)).rows
-  } finally {
-    await client.end()
-  }
-}
-
 async function missing(database: KillableDatabase, gateway: Gateway): Promise<number[]> {
-  const rows = await query<{ seq: string }>(database.url, 'SELECT seq::text FROM location_history')
+  const rows = await queryOnce<{ seq: string }>(database.url, 'SELECT seq::text FROM location_history')
   const stored = new Set(rows.map((row) => Number(row.seq)))
   return [...gateway.acknowledged].filter((seq) => !stored.has(seq))
 }
@@ -133,7 +122,7 @@ describe.each(['commit', 'spool'])('with ACK_MODE=%s', (mode) => {
         deadlineMs: 60_000,
       })
       await service.atRest(0)
-      const [row] = await query<{ n: number; different: number; dead: number }>(
+      const [row] = await queryOnce<{ n: number; different: number; dead: number }>(
         database.url,
         'SELECT count(*)::int AS n, count(DISTINCT seq)::int AS different, (SELECT count(*)::int FROM dead_letter) AS dead FROM location_history',
       )

@@ -6,9 +6,10 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import mqtt from 'mqtt'
-import pg from 'pg'
+import type pg from 'pg'
 import { afterAll, describe, expect, it } from 'vitest'
 import { runCli, startCli } from '../support/child.ts'
+import { queryOnce } from '../support/query.ts'
 import { type Service, openService, startService } from '../support/service.ts'
 import { listenOnLoopback } from '../support/tcp-proxy.ts'
 import { waitFor } from '../support/wait-for.ts'
@@ -25,15 +26,8 @@ const databasePort = (service: Service): number => {
   return Number(/port=(\d+)/u.exec(running)?.[1])
 }
 
-async function query<Row extends pg.QueryResultRow>(service: Service, sql: string): Promise<Row[]> {
-  const client = new pg.Client(`postgres://postgres@127.0.0.1:${databasePort(service)}/postgres`)
-  await client.connect()
-  try {
-    return (await client.query<Row>(sql)).rows
-  } finally {
-    await client.end()
-  }
-}
+const query = async <Row extends pg.QueryResultRow>(service: Service, sql: string): Promise<Row[]> =>
+  queryOnce<Row>(`postgres://postgres@127.0.0.1:${databasePort(service)}/postgres`, sql)
 
 describe('with nothing configured', () => {
   it('a simulated hospital is stored, and killed and started again every committed ping is there', async () => {

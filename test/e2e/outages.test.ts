@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import pg from 'pg'
+import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { migrate } from '../../src/db/migrate.ts'
 import { openTestBroker } from '../support/broker.ts'
@@ -12,6 +12,7 @@ import { type Publisher, openPublisher } from '../support/publisher.ts'
 import { type Service, openService } from '../support/service.ts'
 import { type TcpProxy, openTcpProxy } from '../support/tcp-proxy.ts'
 import { waitFor } from '../support/wait-for.ts'
+import { queryOnce } from '../support/query.ts'
 
 let database: TestDatabase
 const closers: (() => Promise<void> | void)[] = []
@@ -29,15 +30,8 @@ afterEach(async () => {
   for (const close of closers.splice(0).toReversed()) await close()
 })
 
-async function query<Row extends pg.QueryResultRow>(sql: string): Promise<Row[]> {
-  const client = new pg.Client(database.url)
-  await client.connect()
-  try {
-    return (await client.query<Row>(sql)).rows
-  } finally {
-    await client.end()
-  }
-}
+const query = async <Row extends pg.QueryResultRow>(sql: string): Promise<Row[]> =>
+  queryOnce<Row>(database.url, sql)
 const stored = async (): Promise<unknown> =>
   (await query('SELECT count(*)::int AS n, count(DISTINCT seq)::int AS different FROM location_history'))[0]
 

@@ -1,5 +1,5 @@
 // The built service against a real broker and a real database, as child processes.
-import pg from 'pg'
+import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { migrate } from '../../src/db/migrate.ts'
 import { openTestBroker } from '../support/broker.ts'
@@ -9,6 +9,7 @@ import { type Publisher, openPublisher } from '../support/publisher.ts'
 import { type Service, openService, startService } from '../support/service.ts'
 import { openTcpProxy } from '../support/tcp-proxy.ts'
 import { waitFor } from '../support/wait-for.ts'
+import { queryOnce } from '../support/query.ts'
 
 let database: TestDatabase
 const closers: (() => Promise<void>)[] = []
@@ -27,15 +28,8 @@ afterEach(async () => {
   for (const close of closers.splice(0).toReversed()) await close()
 })
 
-async function query<Row extends pg.QueryResultRow>(sql: string): Promise<Row[]> {
-  const client = new pg.Client(database.url)
-  await client.connect()
-  try {
-    return (await client.query<Row>(sql)).rows
-  } finally {
-    await client.end()
-  }
-}
+const query = async <Row extends pg.QueryResultRow>(sql: string): Promise<Row[]> =>
+  queryOnce<Row>(database.url, sql)
 const countOf = async (table: string): Promise<number> =>
   (await query<{ n: number }>(`SELECT count(*)::int AS n FROM ${table}`))[0]?.n ?? -1
 

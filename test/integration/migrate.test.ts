@@ -1,7 +1,8 @@
-import pg from 'pg'
+import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { migrate, planMigrations, readMigrations } from '../../src/db/migrate.ts'
 import { type TestDatabase, openTestDatabase } from '../support/database.ts'
+import { queryOnce } from '../support/query.ts'
 
 let database: TestDatabase
 beforeAll(async () => {
@@ -11,15 +12,8 @@ afterAll(async () => {
   await database.close()
 })
 
-async function query<Row extends pg.QueryResultRow>(sql: string): Promise<Row[]> {
-  const client = new pg.Client(database.url)
-  await client.connect()
-  try {
-    return (await client.query<Row>(sql)).rows
-  } finally {
-    await client.end()
-  }
-}
+const query = async <Row extends pg.QueryResultRow>(sql: string): Promise<Row[]> =>
+  queryOnce<Row>(database.url, sql)
 
 describe('migrations', () => {
   it('are pending on an empty database', async () => {

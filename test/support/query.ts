@@ -1,0 +1,14 @@
+// One query over a connection of its own, as somebody beside the service would ask it.
+import pg from 'pg'
+
+export async function queryOnce<Row extends pg.QueryResultRow>(url: string, sql: string): Promise<Row[]> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5000 })
+  // The database may be killed meanwhile; the query under way reports it.
+  client.on('error', () => undefined)
+  await client.connect()
+  try {
+    return (await client.query<Row>(sql)).rows
+  } finally {
+    await client.end().catch(() => undefined)
+  }
+}
