@@ -1,5 +1,15 @@
-import { spawn } from 'node:child_process'
-import { appendFileSync, cpSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import {
+  appendFileSync,
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  statfsSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -115,5 +125,36 @@ describe('the spool', () => {
     cpSync(dir, copy, { recursive: true })
     expect(await texts(await open(copy))).toEqual(['a'])
     rmSync(copy, { recursive: true })
+  })
+
+  it('on a full disk acknowledges nothing, says why, and takes again when there is room', async (context) => {
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', dir], { stdio: 'pipe' })
+    } catch {
+      context.skip('a small file system cannot be mounted here (needs root)')
+    }
+    try {
+      const small = await openSpool({ dir: path.join(dir, 'spool'), maxBytes: 1e9 })
+      spool = small
+      const filler = path.join(dir, 'filler')
+      await small.put([message('before')], 1)
+      writeFileSync(filler, Buffer.alloc(statfsSync(dir).bavail * statfsSync(dir).bsize))
+      const big = message('x'.repeat(100_000))
+      await expect(
+        (async () => {
+          for (let n = 0; n < 50; n += 1) await small.put([big], 1)
+        })(),
+      ).rejects.toThrow(/no space|space left|IO error/iu)
+      const before = small.pings
+      rmSync(filler)
+      await small.put([message('after')], 1)
+      expect(small.pings).toBe(before + 1)
+      const kept = await texts(small, 1000)
+      expect([kept[0], kept.at(-1)]).toEqual(['before', 'after'])
+      await small.close()
+      spool = undefined
+    } finally {
+      execFileSync('umount', ['-l', dir])
+    }
   })
 })

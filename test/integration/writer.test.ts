@@ -5,9 +5,11 @@ import type { Judgement } from '../../src/db/failure.ts'
 import { migrate } from '../../src/db/migrate.ts'
 import { type Pool, createPool } from '../../src/db/pool.ts'
 import type { Batch } from '../../src/ingest/batcher.ts'
+import { encodeCopy } from '../../src/ingest/copy-format.ts'
 import { createDecode } from '../../src/ingest/decode.ts'
 import { type WriteOptions, type WriteOutcome, createWriter } from '../../src/ingest/writer.ts'
 import { type TestDatabase, openTestDatabase } from '../support/database.ts'
+import { openTcpProxy } from '../support/tcp-proxy.ts'
 import { delivery, limits, receivedAtUs } from '../support/pings.ts'
 
 let database: TestDatabase
@@ -188,6 +190,33 @@ describe('a batch', () => {
       expect(await query('SELECT count(*)::int AS n FROM location_history')).toEqual([{ n: 990 }])
     } finally {
       await query('ALTER TABLE location_history DROP CONSTRAINT no_unlucky')
+    }
+  })
+
+  it('of 10,000 with one poison row costs about two COPYs, not fourteen', async () => {
+    const proxy = await openTcpProxy({ targetPort: Number(new URL(database.url).port) })
+    const through = createPool(
+      { url: proxy.urlFor(database.url), max: 1, connectTimeoutMs: 5000, statementTimeoutMs: 60_000 },
+      () => undefined,
+    )
+    await query(`ALTER TABLE location_history ADD CONSTRAINT no_poison CHECK (tag_id <> 'T7000')`)
+    try {
+      let bytes = 0
+      proxy.onUpstream = (chunk) => {
+        bytes += chunk.length
+        return 'pass'
+      }
+      const batch = batchOf(Array.from({ length: 10_000 }, (_, index) => ping(index)))
+      const one = encodeCopy(batch.pings).length
+      const writer = createWriter(through, 65_536, { onFailure: () => undefined, onSuccess: () => undefined })
+      const outcome = await writer.write(batch, { lane: 'hot' }, new AbortController().signal)
+      expect(outcome).toMatchObject({ committed: 9999, duplicates: 0 })
+      expect(outcome.deadLettered).toEqual(new Map([['refused_by_database', 1]]))
+      expect(bytes / one).toBeLessThan(2.2)
+    } finally {
+      await query('ALTER TABLE location_history DROP CONSTRAINT no_poison')
+      await through.close()
+      await proxy.close()
     }
   })
 
