@@ -74,6 +74,9 @@ interface LaneState {
 /** Long enough that the late pings of a gateway's buffer come together, short enough not to fill the broker's window for long. */
 const lateAgeMs = 1000
 
+/** As far as NTP steps a clock that it slews otherwise, and more than a burst of messages can run ahead. */
+const bridgedStepUs = 5_000_000
+
 export function createPipeline(
   limits: PipelineLimits,
   decode: Decode,
@@ -105,8 +108,14 @@ export function createPipeline(
   let lastCommitAtMs: number | undefined
   let waitingSinceMs: number | undefined
 
-  /** Strictly rising, with room behind it for as many pings as the last message held (see placeInTime). */
-  const receiveTimeUs = (): number => Math.max(Date.now() * 1000, lastReceivedAtUs + 1)
+  /**
+   * Strictly rising, with room behind it for as many pings as the last message held (see placeInTime). A small step back of
+   * the clock is bridged; a large one is a correction, and to stay in the wrong time until the right one catches up would be worse.
+   */
+  const receiveTimeUs = (): number => {
+    const nowUs = Date.now() * 1000
+    return nowUs > lastReceivedAtUs || lastReceivedAtUs - nowUs > bridgedStepUs ? nowUs : lastReceivedAtUs + 1
+  }
 
   const receive = (message: IncomingMessage): void => {
     const delivery: Delivery = {

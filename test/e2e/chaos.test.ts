@@ -88,6 +88,7 @@ describe.each(['commit', 'spool'])('with ACK_MODE=%s', (mode) => {
       const database = await openKillableDatabase()
       closers.push(async () => database.close())
       const options = {
+        mayReconnect: true,
         mqttUrl: broker.url,
         databaseUrl: database.url,
         env: { ACK_MODE: mode, SPOOL_DIR: path.join(dir, 'spool'), LOG_LEVEL: 'info' },

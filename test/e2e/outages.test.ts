@@ -126,30 +126,34 @@ describe('the database', () => {
     expect(cuts).toBe(1)
   })
 
-  it('away while a hundred thousands of pings are offered costs no more memory than the bound', async () => {
-    // aedes sends without a window: only our own bound stops it.
-    const { service, publisher, toDatabase } = await setUp({
-      kind: 'aedes',
-      args: ['--set', 'limits.maxBufferedPings=20000', '--set', 'mqtt.keepaliveS=2'],
-    })
-    toDatabase.refuse()
-    toDatabase.cut()
-    const count = 1500
-    for (let index = 0; index < count; index += 1)
-      await publisher.publish('rtls/h1/gw-1/pings', message(index * 100, 100))
-    await waitFor(async () => (await service.metrics()).get('rtls_intake_held') === 1, {
-      what: 'the intake held',
-    })
-    const metrics = await service.metrics()
-    expect(
-      (metrics.get('rtls_pings_buffered') ?? 0) + (metrics.get('rtls_pings_in_flight') ?? 0),
-    ).toBeLessThanOrEqual(20_100)
-    expect(metrics.get('process_resident_memory_bytes')).toBeLessThan(400_000_000)
-    expect(metrics.get('rtls_mqtt_connected')).toBe(1)
-    await toDatabase.accept()
-    expect(await service.atRest(count * 100)).toMatchObject({ committed: count * 100, duplicates: 0 })
-    expect(await stored()).toEqual({ n: count * 100, different: count * 100 })
-  })
+  it(
+    'away while a million pings are offered costs no more memory than the bound',
+    { timeout: 240_000 },
+    async () => {
+      // aedes sends without a window: only our own bound stops it.
+      const { service, publisher, toDatabase } = await setUp({
+        kind: 'aedes',
+        args: ['--set', 'limits.maxBufferedPings=20000', '--set', 'mqtt.keepaliveS=2'],
+      })
+      toDatabase.refuse()
+      toDatabase.cut()
+      const count = 1000
+      for (let index = 0; index < count; index += 1)
+        await publisher.publish('rtls/h1/gw-1/pings', message(index * 1000, 1000))
+      await waitFor(async () => (await service.metrics()).get('rtls_intake_held') === 1, {
+        what: 'the intake held',
+      })
+      const metrics = await service.metrics()
+      expect(
+        (metrics.get('rtls_pings_buffered') ?? 0) + (metrics.get('rtls_pings_in_flight') ?? 0),
+      ).toBeLessThanOrEqual(21_000)
+      expect(metrics.get('process_resident_memory_bytes')).toBeLessThan(400_000_000)
+      expect(metrics.get('rtls_mqtt_connected')).toBe(1)
+      await toDatabase.accept()
+      expect(await service.atRest(count * 1000)).toMatchObject({ committed: count * 1000, duplicates: 0 })
+      expect(await stored()).toEqual({ n: count * 1000, different: count * 1000 })
+    },
+  )
 
   it('full is a sentence and a wait, not a loss', async () => {
     await query(`CREATE FUNCTION disk_full() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -188,6 +188,7 @@ describe('the service', () => {
     toBroker.refuse()
     toDatabase.refuse()
     const started = startService({
+      mayReconnect: true,
       mqttUrl: toBroker.urlFor(mqttUrl),
       databaseUrl: toDatabase.urlFor(database.url),
     })

@@ -26,6 +26,8 @@ export interface ServiceOptions {
   readonly databaseUrl?: string
   readonly env?: Readonly<Record<string, string>>
   readonly args?: readonly string[]
+  /** The test breaks the way to the broker; otherwise a reconnection nobody asked for fails it. */
+  readonly mayReconnect?: boolean
 }
 
 /** Starts `rtls-ingest run` on free ports and waits until it is ready: before it has subscribed, a broker keeps nothing for it. */
@@ -67,6 +69,9 @@ export function startService(options: ServiceOptions = {}): { readonly cli: Cli;
           return { status: response.status, body: await response.text() }
         },
         async atRest(received) {
+          const healed = cli.stdout.find((line) => /"level":(?:40|50).*"msg":"broker: /u.test(line))
+          if (healed !== undefined && options.mayReconnect !== true)
+            throw new Error(`the service lost its broker unexpectedly: ${healed}`)
           return waitFor(
             async () => {
               const account = readAccount(await metrics())

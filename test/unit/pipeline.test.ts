@@ -2,7 +2,7 @@
 // argument; what it does with a batch is chosen by the test.
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { type Batch, countOf } from '../../src/ingest/batcher.ts'
 import { createDecode } from '../../src/ingest/decode.ts'
 import { type Pipeline, type PipelineLimits, createPipeline } from '../../src/ingest/pipeline.ts'
@@ -216,5 +216,30 @@ describe('the pipeline', () => {
     bench.receive(1, 3)
     await expect(bench.pipeline.drain(AbortSignal.timeout(50))).rejects.toThrow(/timeout|aborted/iu)
     expect(bench.acknowledged).toEqual([])
+  })
+
+  it('gives every message a time of its own when the clock of this host is stepped, and follows a large correction', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    try {
+      const bench = setUp({ concurrency: 1 })
+      const clock = [
+        1_800_000_000_000, 1_799_999_999_000, 1_799_999_999_000, 1_900_000_000_000, 1_800_000_001_000,
+        1_800_000_001_000,
+      ]
+      for (const [index, nowMs] of clock.entries()) {
+        vi.setSystemTime(nowMs)
+        bench.receive(index + 1, 3)
+      }
+      await nextTurn()
+      const times = bench.pending.flatMap((one) =>
+        one.batch.deliveries.map((message) => message.receivedAtUs),
+      )
+      expect(times).toEqual([
+        1_800_000_000_000_000, 1_800_000_000_000_004, 1_800_000_000_000_008, 1_900_000_000_000_000,
+        1_800_000_001_000_000, 1_800_000_001_000_004,
+      ])
+    } finally {
+      vi.useRealTimers()
+    }
   })
 })
