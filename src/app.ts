@@ -199,7 +199,10 @@ async function open(
   const stallTimer = setInterval(() => reports.checkProgress(openPipeline, config.http.stalledAfterS), 1000)
   closers.add('stall timer', () => clearInterval(stallTimer))
 
-  reports.brokerState({ isConnected: false, reason: 'connecting', protocolVersion: 5 }, redactUrl(mqttUrl))
+  reports.brokerState(
+    { isConnected: false, reason: 'connecting', protocolVersion: 5, isFallingBack: false },
+    redactUrl(mqttUrl),
+  )
   const source = openSource(
     // aedes speaks MQTT 3.1.1 only.
     { ...config.mqtt, url: broker?.innerUrl ?? mqttUrl, protocolVersion: broker === undefined ? 5 : 4 },

@@ -10,6 +10,7 @@
  * fails when it changes. Not calling the callback stops the socket from being read: that is how intake is held.
  */
 import mqtt, { type IClientOptions, type IPublishPacket } from 'mqtt'
+import { explainMqttError, isUnsupportedVersion } from './mqtt-errors.ts'
 
 export interface SourceOptions {
   readonly url: string
@@ -38,6 +39,8 @@ export interface SessionState {
   readonly isConnected: boolean
   readonly reason: string | undefined
   readonly protocolVersion: 4 | 5
+  /** The broker does not speak MQTT 5 and the next try is with 3.1.1: news, but no trouble. */
+  readonly isFallingBack: boolean
 }
 
 export interface SourceHandlers {
@@ -95,6 +98,7 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
   let takeOversMs: number[] = []
   let connectedAtMs: number | undefined
   let shortLives = 0
+  let isFallingBack = false
   let closesWithoutConnack = 0
   let reconnectMs = minReconnectMs
   let lastReason: string | undefined
@@ -104,7 +108,7 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
   const sendPacket = client['_sendPacket'] as SendPacket
   const version = (): 4 | 5 => (client.options.protocolVersion === 5 ? 5 : 4)
   const report = (reason: string | undefined): void => {
-    handlers.onState({ isConnected: client.connected, reason, protocolVersion: version() })
+    handlers.onState({ isConnected: client.connected, reason, protocolVersion: version(), isFallingBack })
   }
 
   client.handleMessage = (packet, callback) => {
@@ -162,12 +166,13 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
         (shortLives >= shortLivesToTell ? flapping(options.clientId) : 'the broker closed the connection'),
     )
     lastReason = undefined
+    isFallingBack = false
     // Takes effect at the next close: MQTT.js has already set this one's timer. Jitter keeps replicas out of step.
     client.options.reconnectPeriod = reconnectMs / 2 + (Math.random() * reconnectMs) / 2
   })
 
   client.on('error', (error) => {
-    lastReason = explain(error, options)
+    lastReason = explainMqttError(error, options.clientId)
     if (isUnsupportedVersion(error) && version() === 5) fallBack()
   })
 
@@ -202,6 +207,7 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
   const fallBack = (): void => {
     client.options.protocolVersion = 4
     delete client.options.properties
+    isFallingBack = true
     lastReason = 'the broker does not speak MQTT 5; trying MQTT 3.1.1'
   }
 
@@ -274,27 +280,3 @@ function connectOptions(options: SourceOptions): IClientOptions {
 
 const asBuffer = (payload: Buffer | string): Buffer =>
   typeof payload === 'string' ? Buffer.from(payload) : payload
-
-const codeOf = (error: Error): string | number | undefined =>
-  'code' in error && (typeof error.code === 'string' || typeof error.code === 'number')
-    ? error.code
-    : undefined
-
-const isUnsupportedVersion = (error: Error): boolean => {
-  const code = codeOf(error)
-  return (
-    code === 132 ||
-    code === 1 ||
-    /unacceptable protocol version|unsupported protocol version/iu.test(error.message)
-  )
-}
-
-function explain(error: Error, options: SourceOptions): string {
-  const code = codeOf(error)
-  if (code === 'ECONNREFUSED') return 'nothing listens at the address in MQTT_URL'
-  if (code === 'ENOTFOUND') return 'the host name in MQTT_URL is not known'
-  if (code === 4 || code === 5 || code === 134 || code === 135)
-    return `the broker refuses client "${options.clientId}": check user name, password and access rights`
-  if (code === 2 || code === 133) return `the broker refuses the client id "${options.clientId}"`
-  return error.message === '' ? String(code ?? 'unknown error') : error.message
-}

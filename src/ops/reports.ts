@@ -77,6 +77,7 @@ export function createReports(log: Logger, health: Health): Reports {
       if (!health.set('broker', problem)) return
       if (problem === undefined)
         log.info({ url, mqtt: state.protocolVersion === 5 ? '5' : '3.1.1' }, 'subscribed')
+      else if (state.isFallingBack) log.info(`broker: ${problem}`)
       else if (state.reason !== 'connecting') log.warn(`broker: ${problem}; trying again`)
     },
     onSuccess(job) {

@@ -1,0 +1,26 @@
+/** What an error of the MQTT session means, in words for an operator. */
+
+const codeOf = (error: Error): string | number | undefined =>
+  'code' in error && (typeof error.code === 'string' || typeof error.code === 'number')
+    ? error.code
+    : undefined
+
+export const isUnsupportedVersion = (error: Error): boolean => {
+  const code = codeOf(error)
+  return (
+    code === 132 ||
+    code === 1 ||
+    /unacceptable protocol version|unsupported protocol version/iu.test(error.message)
+  )
+}
+
+/** `clientId` is ours, for the sentence. */
+export function explainMqttError(error: Error, clientId: string): string {
+  const code = codeOf(error)
+  if (code === 'ECONNREFUSED') return 'nothing listens at the address in MQTT_URL'
+  if (code === 'ENOTFOUND') return 'the host name in MQTT_URL is not known'
+  if (code === 4 || code === 5 || code === 134 || code === 135)
+    return `the broker refuses client "${clientId}": check user name, password and access rights`
+  if (code === 2 || code === 133) return `the broker refuses the client id "${clientId}"`
+  return error.message === '' ? String(code ?? 'unknown error') : error.message
+}
