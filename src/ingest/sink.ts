@@ -56,13 +56,21 @@ export function createSpoolSink(
   let draining: Promise<void> | undefined
 
   const startDraining = (): void => {
-    if (draining !== undefined || closing.signal.aborted || spool.pings === 0) return
-    draining = drain()
-      // An abort leaves the rest on disk; a disk that cannot be read is tried again with the next batch.
-      .catch(() => undefined)
-      .finally(() => {
-        draining = undefined
-      })
+    if (draining !== undefined || spool.pings === 0) return
+    draining = drainAll().finally(() => {
+      draining = undefined
+    })
+  }
+
+  /** Until the spool is empty or we close: a disk that fails now is tried again. */
+  const drainAll = async (): Promise<void> => {
+    while (spool.pings > 0 && !closing.signal.aborted) {
+      try {
+        await drain()
+      } catch {
+        await wait(retryMs, undefined, { signal: closing.signal }).catch(() => undefined)
+      }
+    }
   }
 
   const drain = async (): Promise<void> => {
