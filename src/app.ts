@@ -130,7 +130,8 @@ async function open(
   const openPool = createPool(
     {
       url: databaseUrl,
-      max: config.copy.concurrency + 2,
+      // Beside the hot lane: the late one, the spool's drain, the refresh of rollups, the watch, the jobs, /health/db.
+      max: config.copy.concurrency + 6,
       connectTimeoutMs: config.database.connectTimeoutMs,
       statementTimeoutMs: config.database.statementTimeoutMs,
     },
@@ -168,7 +169,11 @@ async function open(
           spool,
           decode,
           (batch) => laneOf(batch, horizonUs()),
-          { afterMs: config.spool.afterMs, drainRows: config.batch.maxRows },
+          {
+            afterMs: config.spool.afterMs,
+            drainRows: config.batch.maxRows,
+            drainBytes: config.batch.maxBytes,
+          },
           {
             onDrained: (spooled, outcome) => pipeline?.drained(spooled, outcome),
             onProblem: (problem) => reports.spoolProblem(problem),

@@ -65,3 +65,6 @@ try {
     process.exitCode = 1
   }
 }
+
+// The work is done and told; what still holds the process (a peer that is frozen) is not worth waiting for.
+setTimeout(() => process.exit(), 2000).unref()

@@ -22,6 +22,8 @@ export interface Judgement {
   readonly isUnknown: boolean
   /** The row of the COPY the error names, counted from 1. */
   readonly line: number | undefined
+  /** Said by the server, not by the way to it: only then can a row be at fault. */
+  readonly isFromServer: boolean
   readonly message: string
 }
 
@@ -76,6 +78,7 @@ export const rules: readonly Rule[] = [
     because: 'the tables are not what this version expects; run: rtls-ingest migrate',
   },
   { code: '0A', verdict: 'fatal', because: 'the database does not support what is asked of it' },
+  { code: 'ENOENT', verdict: 'retry', because: 'the socket of the database is not there' },
   { code: 'ECONN', verdict: 'retry', because: 'the database cannot be reached' },
   { code: 'EPIPE', verdict: 'retry', because: 'the connection to the database broke' },
   { code: 'ETIMEDOUT', verdict: 'retry', because: 'the database does not answer' },
@@ -86,6 +89,11 @@ export const rules: readonly Rule[] = [
   { code: 'ERR_STREAM', verdict: 'retry', because: 'the connection to the database broke' },
   { code: 'ERR_TLS', verdict: 'fatal', because: 'the certificate of the database is not accepted' },
   { code: 'ERR_SSL', verdict: 'fatal', because: 'TLS to the database could not be agreed' },
+  { code: 'E', verdict: 'retry', because: 'this machine or the network refused the connection' },
+  { code: 'CERT_', verdict: 'fatal', because: 'the certificate of the database is not accepted' },
+  { code: 'SELF_SIGNED', verdict: 'fatal', because: 'the certificate of the database is not accepted' },
+  { code: 'DEPTH_ZERO', verdict: 'fatal', because: 'the certificate of the database is not accepted' },
+  { code: 'UNABLE_TO', verdict: 'fatal', because: 'the certificate of the database is not accepted' },
 ]
 
 /** Where in its transaction a write was when it failed. */
@@ -93,7 +101,10 @@ export type Phase = 'before-commit' | 'commit'
 
 /** pg's own errors carry no code. Texts as of pg 8.23; a contract test breaks when they change. */
 const connectionTexts =
-  /Connection terminated|connection timeout|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable|was closed|premature close|timed out after/iu
+  /Connection terminated|connection timeout|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable|was closed|premature close|timed out after|given up/iu
+
+/** Also without a code: TLS that the server does not offer, a password that is missing. */
+const handshakeTexts = /SSL connection|does not support SSL|^SASL/iu
 
 export function judge(error: unknown, phase: Phase): Judgement {
   const message = error instanceof Error ? error.message : String(error)
@@ -106,10 +117,22 @@ export function judge(error: unknown, phase: Phase): Judgement {
     rule === undefined
       ? connectionTexts.test(message)
       : rule.verdict === 'retry' && /^(?:08|57P|XX|E)/u.test(rule.code)
-  const common = { code, message, line: lineOf(error), isUnknown: false }
+  const common = {
+    code,
+    message,
+    line: lineOf(error),
+    isUnknown: false,
+    isFromServer: code !== null && /^[0-9A-Z]{5}$/u.test(code) && !/^E[A-Z]{4}$/u.test(code),
+  }
   // PostgreSQL reports a failed COMMIT as an error of its own; a lost connection or a crash leaves the outcome open.
   if (isConnectionLoss && phase === 'commit')
     return { ...common, verdict: 'ambiguous', because: 'the connection was lost during COMMIT' }
+  if (rule === undefined && handshakeTexts.test(message))
+    return {
+      ...common,
+      verdict: 'fatal',
+      because: 'the database refuses the way we connect: check TLS and password',
+    }
   if (rule !== undefined) return { ...common, verdict: rule.verdict, because: rule.because }
   if (isConnectionLoss)
     return { ...common, verdict: 'retry', because: 'the connection to the database broke' }

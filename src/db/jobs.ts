@@ -32,15 +32,18 @@ export function openJobRunner(pool: Pool, events: JobEvents): { close(): Promise
   const dueAtMs = new Map<number, number>()
   const closing = new AbortController()
 
+  const isClosing = (): boolean => closing.signal.aborted
+
   const runDue = async (): Promise<void> => {
-    const jobs = await pool.use(async (client) => (await client.query<Job>(listSql)).rows)
+    const jobs = await pool.use(async (client) => (await client.query<Job>(listSql)).rows, closing.signal)
     for (const job of jobs) {
-      if (closing.signal.aborted) return
+      if (isClosing()) return
       if ((dueAtMs.get(job.id) ?? 0) > Date.now()) continue
       try {
-        await pool.use(async (client) => client.query(`CALL run_job(${job.id})`))
+        await pool.use(async (client) => client.query(`CALL run_job(${job.id})`), closing.signal)
         events.onSuccess(job.name)
       } catch (error) {
+        if (isClosing()) return
         events.onFailure(job.name, error)
       }
       dueAtMs.set(job.id, Date.now() + job.intervalMs)

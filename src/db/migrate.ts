@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto'
 import { readFileSync, readdirSync } from 'node:fs'
+import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { UserError } from '../ops/user-error.ts'
@@ -48,6 +49,8 @@ export interface MigrationPlan {
 /** Any constant will do as long as every version uses the same. */
 const lockKey = 7_415_330_001
 
+const turnMs = 200
+
 const ledgerSql = `
   CREATE TABLE IF NOT EXISTS rtls_schema_migrations (
     name       text PRIMARY KEY,
@@ -60,10 +63,11 @@ export async function migrate(
   url: string,
   onApplied: (name: string) => void = () => undefined,
   files: MigrationSet = readMigrations(),
+  signal?: AbortSignal,
 ): Promise<string[]> {
   return withClient(url, async (client) => {
     await requireTimescale(client, { mayCreate: true })
-    await client.query('SELECT pg_advisory_lock($1)', [lockKey])
+    await takeTurn(client, signal)
     try {
       await client.query(ledgerSql)
       const { pending } = await plan(client, files)
@@ -78,6 +82,18 @@ export async function migrate(
       await client.query('SELECT pg_advisory_unlock($1)', [lockKey]).catch(() => undefined)
     }
   })
+}
+
+/** Asked again and again, not waited for: a wait for a lock cannot be given up. */
+async function takeTurn(client: pg.Client, signal: AbortSignal | undefined): Promise<void> {
+  for (;;) {
+    signal?.throwIfAborted()
+    const { rows } = await client.query<{ held: boolean }>('SELECT pg_try_advisory_lock($1) AS held', [
+      lockKey,
+    ])
+    if (rows[0]?.held === true) return
+    await wait(turnMs, undefined, signal === undefined ? {} : { signal })
+  }
 }
 
 /** What `migrate` would do. Changes nothing. */

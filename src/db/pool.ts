@@ -3,6 +3,7 @@
  * the connection is destroyed. A connection that failed in the middle of a COPY, or does not answer, is never used again.
  */
 import type { Duplex } from 'node:stream'
+import { setTimeout as wait } from 'node:timers/promises'
 import pg from 'pg'
 
 export interface PoolOptions {
@@ -21,6 +22,7 @@ export interface Pool {
 
 /** The server should be the first to give up, so that its reason is the one we see. */
 const deadlineMarginMs = 5000
+const goodbyeMs = 2000
 
 export function createPool(options: PoolOptions, onIdleError: (error: Error) => void): Pool {
   const pool = new pg.Pool({
@@ -36,6 +38,9 @@ export function createPool(options: PoolOptions, onIdleError: (error: Error) => 
     application_name: 'rtls-ingest',
   })
   pool.on('error', onIdleError)
+  const open = new Set<pg.PoolClient>()
+  pool.on('connect', (client) => open.add(client))
+  pool.on('remove', (client) => open.delete(client))
 
   return {
     async use(work, signal) {
@@ -68,7 +73,10 @@ export function createPool(options: PoolOptions, onIdleError: (error: Error) => 
       }
     },
     async close() {
-      await pool.end()
+      // A frozen peer answers no goodbye; without this its sockets would keep the process alive.
+      const clients = [...open]
+      await Promise.race([pool.end(), wait(goodbyeMs, undefined, { ref: false })])
+      for (const client of clients) destroySocket(client)
     },
   }
 }

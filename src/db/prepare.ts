@@ -30,11 +30,11 @@ export async function prepareDatabase(
   for (let attempt = 1; ; attempt += 1) {
     signal.throwIfAborted()
     try {
-      await migrate(url, (name) => log.info({ migration: name }, 'applied'))
+      await migrate(url, (name) => log.info({ migration: name }, 'applied'), undefined, signal)
       events.databaseAnswers()
       return
     } catch (error) {
-      if (error instanceof UserError) throw error
+      if (error instanceof UserError || signal.aborted) throw error
       events.databaseFailed(judge(error, 'before-commit'), attempt)
       await wait(retryMs, undefined, { signal })
     }

@@ -46,31 +46,53 @@ export function openRollupRefresh(pool: Pool, events: RefreshEvents): { close():
   }
 }
 
-/** Days refreshed. A day asked for again while it was refreshed stays in the queue. */
+/**
+ * Days refreshed. A day asked for again while it was refreshed stays in the queue; one that fails does not keep the others
+ * from their turn, and is told at the end.
+ */
 export async function refreshDueDays(pool: Pool, quietForS: number, signal?: AbortSignal): Promise<number> {
+  const days = await pool.use(
+    async (client) => (await client.query<{ day: string; requestedAt: string }>(dueSql, [quietForS])).rows,
+    signal,
+  )
+  let refreshed = 0
+  let failure: unknown
+  for (const { day, requestedAt } of days) {
+    if (signal?.aborted === true) break
+    try {
+      if (await refreshDay(pool, day, requestedAt, signal)) refreshed += 1
+    } catch (error) {
+      failure ??= error
+    }
+  }
+  if (failure !== undefined)
+    throw failure instanceof Error ? failure : new Error('a rollup could not be refreshed')
+  return refreshed
+}
+
+/** False when another process is at it. */
+async function refreshDay(
+  pool: Pool,
+  day: string,
+  requestedAt: string,
+  signal?: AbortSignal,
+): Promise<boolean> {
   return pool.use(async (client) => {
-    const { rows: days } = await client.query<{ day: string; requestedAt: string }>(dueSql, [quietForS])
-    if (days.length === 0) return 0
     const { rows: locks } = await client.query<{ held: boolean }>('SELECT pg_try_advisory_lock($1) AS held', [
       lockKey,
     ])
-    if (locks[0]?.held !== true) return 0
-    try {
-      const { rows: rollups } = await client.query<{ rollup: string }>(rollupsSql)
-      for (const { day, requestedAt } of days) {
-        if (signal?.aborted === true) break
-        for (const { rollup } of rollups)
-          await client.query(
-            `CALL refresh_continuous_aggregate('${rollup}', timestamptz '${day} 00:00:00+00', timestamptz '${day} 00:00:00+00' + interval '24 hours')`,
-          )
-        await client.query('DELETE FROM rollup_refresh_queue WHERE day = $1 AND requested_at = $2', [
-          day,
-          requestedAt,
-        ])
-      }
-      return days.length
-    } finally {
-      await client.query('SELECT pg_advisory_unlock($1)', [lockKey])
-    }
-  })
+    if (locks[0]?.held !== true) return false
+    const { rows: rollups } = await client.query<{ rollup: string }>(rollupsSql)
+    for (const { rollup } of rollups)
+      await client.query(
+        `CALL refresh_continuous_aggregate('${rollup}', timestamptz '${day} 00:00:00+00', timestamptz '${day} 00:00:00+00' + interval '24 hours')`,
+      )
+    await client.query('DELETE FROM rollup_refresh_queue WHERE day = $1 AND requested_at = $2', [
+      day,
+      requestedAt,
+    ])
+    // After a failure the connection is destroyed, and the lock with it.
+    await client.query('SELECT pg_advisory_unlock($1)', [lockKey])
+    return true
+  }, signal)
 }

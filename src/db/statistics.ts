@@ -44,7 +44,7 @@ const rollupsSql = `
   WHERE c.view_schema = 'public' AND _timescaledb_functions.cagg_watermark(h.id) > 946684800000000
   ORDER BY 1`
 
-export async function readStatistics(pool: Pool): Promise<DatabaseStatistics> {
+export async function readStatistics(pool: Pool, signal?: AbortSignal): Promise<DatabaseStatistics> {
   return pool.use(async (client) => {
     const jobs = await client.query<DatabaseStatistics['jobs'][number]>(jobsSql)
     const chunks = await client.query<{
@@ -55,5 +55,5 @@ export async function readStatistics(pool: Pool): Promise<DatabaseStatistics> {
     const rollups = await client.query<DatabaseStatistics['rollups'][number]>(rollupsSql)
     const { compressedUntilMs = null, ...counts } = chunks.rows[0] ?? { compressed: 0, uncompressed: 0 }
     return { jobs: jobs.rows, chunks: counts, compressedUntilMs, rollups: rollups.rows }
-  })
+  }, signal)
 }

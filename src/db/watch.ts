@@ -23,21 +23,23 @@ const everyMs = 5000
 export function openDatabaseWatch(pool: Pool, events: WatchEvents): DatabaseWatch {
   let last: DatabaseStatistics | undefined
   let attempt = 0
+  const closing = new AbortController()
   let isReading = false
   let reading: Promise<void> = Promise.resolve()
 
   const read = async (): Promise<void> => {
     try {
-      await pool.use(async (client) => client.query('SELECT 1'))
+      await pool.use(async (client) => client.query('SELECT 1'), closing.signal)
       attempt = 0
       events.databaseAnswers()
     } catch (error) {
+      if (closing.signal.aborted) return
       attempt += 1
       events.databaseFailed(judge(error, 'before-commit'), attempt)
       return
     }
     try {
-      const statistics = await readStatistics(pool)
+      const statistics = await readStatistics(pool, closing.signal)
       const own = new Map(events.ownJobs().map((job) => [job.job, job]))
       last = { ...statistics, jobs: statistics.jobs.map((job) => own.get(job.job) ?? job) }
     } catch {
@@ -59,6 +61,7 @@ export function openDatabaseWatch(pool: Pool, events: WatchEvents): DatabaseWatc
     statistics: () => last,
     async close() {
       clearInterval(timer)
+      closing.abort()
       await reading
     },
   }

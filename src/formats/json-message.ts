@@ -80,22 +80,25 @@ const jsonError = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).slice(0, 200)
 
 /**
- * The raw bytes of element `index`, for the dead letter. Only called for what is refused, so it may take its time.
- * Falls back to the whole payload where there is just one element.
+ * The raw bytes of each element, for the dead letter; a single element is the whole payload. One pass over the payload:
+ * a message may hold thousands of bad elements, so ask once a message, not once an element.
  */
-export function elementBytes(payload: Buffer, index: number): Buffer {
-  if (!isUtf8(payload)) return payload
-  const text = textOf(payload)
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(text)
-  } catch {
-    const line = splitLines(text)[index]
-    return line === undefined ? payload : Buffer.from(line)
+export function elementsBytes(payload: Buffer): (index: number) => Buffer {
+  const slices = sliceElements(payload)
+  return (index) => {
+    const slice = slices?.[index]
+    return slice === undefined ? payload : Buffer.from(slice)
   }
-  if (!Array.isArray(parsed)) return payload
-  const slice = topLevelElements(text)[index]
-  return slice === undefined ? payload : Buffer.from(slice)
+}
+
+function sliceElements(payload: Buffer): string[] | undefined {
+  if (!isUtf8(payload)) return undefined
+  const text = textOf(payload)
+  try {
+    return Array.isArray(JSON.parse(text)) ? topLevelElements(text) : undefined
+  } catch {
+    return splitLines(text)
+  }
 }
 
 /** The texts of a JSON array's elements. The text is known to be a valid array: only strings and brackets matter. */

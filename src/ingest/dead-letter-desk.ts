@@ -183,14 +183,21 @@ export async function replayDeadLetters(
       rejections: [...rejections],
       bytes: letter.payload.length,
     }
+    let refused: ReadonlyMap<RejectionReason, number> = new Map()
     const lane = laneOf(batch, lateBeforeUs(Date.now(), undefined))
     if (countOf(batch) > 0) {
       const outcome = await writer.write(batch, { lane }, signal)
+      refused = outcome.deadLettered
       report.stored += outcome.committed
       report.duplicates += outcome.duplicates
       for (const [reason, count] of outcome.deadLettered)
         for (let index = 0; index < count; index += 1) bad(reason)
       if (outcome.committed + outcome.duplicates === 0) return
+    }
+    // Refused again, it is in the dead letter anew, with the reason of today: that one takes the place of this.
+    if (refused.size > 0) {
+      await pool.use(async (client) => client.query('DELETE FROM dead_letter WHERE id = $1', [letter.id]))
+      return
     }
     await pool.use(async (client) =>
       client.query('UPDATE dead_letter SET replayed_at = now() WHERE id = $1', [letter.id]),

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import {
   type Element,
   type ElementFailure,
-  elementBytes,
+  elementsBytes,
   isFailure,
   parseJsonMessage,
 } from '../formats/json-message.ts'
@@ -52,12 +52,13 @@ export function createDecode(limits: DecodeLimits): Decode {
     const mayHoldBadText = payload.includes(String.raw`\u`)
     const pings: Ping[] = []
     const rejections: Rejection[] = []
+    let bytesOf: ((index: number) => Buffer) | undefined
     for (const [index, element] of message.elements.entries()) {
       const outcome = decodeElement(element, index, context, mayHoldBadText)
       if (!('reason' in outcome)) pings.push(outcome)
       else {
-        const bytes = message.elements.length === 1 ? payload : elementBytes(payload, index)
-        rejections.push(reject(delivery, index, bytes, outcome))
+        bytesOf ??= message.elements.length === 1 ? () => payload : elementsBytes(payload)
+        rejections.push(reject(delivery, index, bytesOf(index), outcome))
       }
     }
     return { pings, rejections }
@@ -98,12 +99,23 @@ const wholeMessage = -1
 
 /** The same rejection of the same message has the same id, also when the message is decoded again after a crash. UUID version 8. */
 function rejectionId(delivery: Delivery, index: number): string {
-  const hash = createHash('sha256')
-    .update(`${delivery.receivedAtUs} ${index} ${delivery.topic} `)
-    .update(delivery.payload)
-    .digest('hex')
+  const hash = createHash('sha256').update(digestOf(delivery)).update(String(index)).digest('hex')
   const variant = ((Number.parseInt(hash.slice(16, 18), 16) & 0x3f) | 0x80).toString(16)
   return `${hash.slice(0, 8)}-${hash.slice(8, 12)}-8${hash.slice(13, 16)}-${variant}${hash.slice(18, 20)}-${hash.slice(20, 32)}`
+}
+
+/** Once a message, however many of its elements are bad. */
+const digests = new WeakMap<Delivery, Buffer>()
+
+function digestOf(delivery: Delivery): Buffer {
+  const known = digests.get(delivery)
+  if (known !== undefined) return known
+  const digest = createHash('sha256')
+    .update(`${delivery.receivedAtUs} ${delivery.topic} `)
+    .update(delivery.payload)
+    .digest()
+  digests.set(delivery, digest)
+  return digest
 }
 
 /** Text of unknown origin, made fit for a PostgreSQL text column. */
@@ -124,10 +136,19 @@ function identityOf(topic: string): Identity {
     gateway === undefined
   )
     return { reason: 'unknown_topic', detail: 'expected rtls/{facility}/{gateway}/pings' }
-  const facilityId = facility.trim()
-  const gatewayId = gateway.trim()
-  if (facilityId === '' || gatewayId === '')
-    return { reason: 'unknown_topic', detail: 'the facility or the gateway level of the topic is empty' }
+  const facilityId = facility
+  const gatewayId = gateway
+  // Not trimmed: to the broker's access rules ' gw-1' is another gateway than 'gw-1'.
+  if (
+    facilityId.trim() !== facilityId ||
+    gatewayId.trim() !== gatewayId ||
+    facilityId === '' ||
+    gatewayId === ''
+  )
+    return {
+      reason: 'unknown_topic',
+      detail: 'the facility or the gateway level of the topic is empty, or begins or ends with a space',
+    }
   if (facilityId.length > maxIdLength || gatewayId.length > maxIdLength)
     return {
       reason: 'unknown_topic',

@@ -13,6 +13,8 @@ export interface Ledger {
   /** Acknowledges what is settled from the front; returns how many. */
   release(acknowledge: (delivery: Delivery) => void): number
   forget(): void
+  /** When the first that waits was received; ms since 1970. */
+  readonly oldestMs: number | undefined
   /** Deliveries not acknowledged yet. */
   readonly size: number
 }
@@ -27,6 +29,10 @@ export function createLedger(): Ledger {
   return {
     get size() {
       return queue.length - head
+    },
+    get oldestMs() {
+      const first = queue[head]
+      return first === undefined ? undefined : first.receivedAtUs / 1000
     },
     add(delivery) {
       queue.push(delivery)

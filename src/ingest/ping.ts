@@ -6,7 +6,8 @@
 /** The bytes as they came, and the duty to settle them. One object a message. */
 export interface Delivery {
   readonly topic: string
-  readonly payload: Buffer
+  /** Let go of once settled: the ledger may keep the delivery much longer, behind one that waits. */
+  payload: Buffer
   /** Microseconds since 1970, of our own clock; strictly rising from delivery to delivery. */
   readonly receivedAtUs: number
   /** MQTT packet identifier; 0 for QoS 0, which nobody waits for. */

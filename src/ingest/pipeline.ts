@@ -74,6 +74,8 @@ interface LaneState {
 /** Long enough that the late pings of a gateway's buffer come together, short enough not to fill the broker's window for long. */
 const lateAgeMs = 1000
 
+const nothing = Buffer.alloc(0)
+
 /** As far as NTP steps a clock that it slews otherwise, and more than a burst of messages can run ahead. */
 const bridgedStepUs = 5_000_000
 
@@ -209,13 +211,15 @@ export function createPipeline(
     lastCommitAtMs = nowMs
     for (const delivery of batch.deliveries) {
       delivery.isSettled = true
+      delivery.payload = nothing
       observer.onCommitted(Math.max(0, nowMs - delivery.receivedAtUs / 1000) / 1000)
     }
     observer.onPingAge(batch.pings.map((ping) => Math.max(0, nowMs - ping.tUs / 1000) / 1000))
     bufferedBytes -= batch.bytes
     window.peak(ledger.size)
     ledger.release(acknowledge)
-    waitingSinceMs = buffered() + counts.inFlight === 0 ? undefined : nowMs
+    // The oldest message that waits, or, where nobody waits for an acknowledgement, the last sign of progress.
+    waitingSinceMs = buffered() + counts.inFlight === 0 ? undefined : (ledger.oldestMs ?? nowMs)
     const isRoomy =
       buffered() + counts.inFlight <= limits.maxBufferedPings / 2 &&
       bufferedBytes <= limits.maxBufferedBytes / 2

@@ -36,6 +36,7 @@ export interface SpoolSinkOptions {
   readonly afterMs: number
   /** Pings drained with one write. */
   readonly drainRows: number
+  readonly drainBytes: number
 }
 
 const retryMs = 250
@@ -75,7 +76,8 @@ export function createSpoolSink(
 
   const drain = async (): Promise<void> => {
     while (spool.pings > 0) {
-      const entries = await spool.oldest(options.drainRows)
+      const entries = await spool.oldest(options.drainRows, options.drainBytes)
+      if (entries.length === 0) return
       const batches: Record<Lane, Batch> = { hot: emptyBatch(), late: emptyBatch() }
       for (const delivery of entries.flatMap((entry) => entry.deliveries)) {
         const decoded = decode(delivery)
@@ -105,19 +107,19 @@ export function createSpoolSink(
   ): Promise<WriteOutcome | undefined> => {
     const giveUp = new AbortController()
     const timer = setTimeout(() => giveUp.abort(), options.afterMs)
+    // Not AbortSignal.any: on Node 20 each one stays attached to the long-lived signal for ever.
+    const pass = (): void => giveUp.abort()
+    signal.addEventListener('abort', pass, { once: true })
     try {
       // A copy: the writer sorts what it is given, and the spool may need it after all.
-      return await writer.write(
-        { ...batch, pings: [...batch.pings] },
-        { lane },
-        AbortSignal.any([signal, giveUp.signal]),
-      )
+      return await writer.write({ ...batch, pings: [...batch.pings] }, { lane }, giveUp.signal)
     } catch (error) {
       signal.throwIfAborted()
       if (giveUp.signal.aborted) return undefined
       throw error
     } finally {
       clearTimeout(timer)
+      signal.removeEventListener('abort', pass)
     }
   }
 

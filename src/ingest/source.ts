@@ -9,22 +9,9 @@
  * That is private, so the version is pinned exactly, all of it is in this file, and test/integration/mqtt-seam.test.ts
  * fails when it changes. Not calling the callback stops the socket from being read: that is how intake is held.
  */
-import mqtt, { type IClientOptions, type IPublishPacket } from 'mqtt'
+import mqtt, { type IPublishPacket } from 'mqtt'
+import { type SourceOptions, connectOptions, minReconnectMs, sessionProperties } from './mqtt-options.ts'
 import { explainMqttError, isUnsupportedVersion } from './mqtt-errors.ts'
-
-export interface SourceOptions {
-  readonly url: string
-  readonly clientId: string
-  readonly username: string | null
-  readonly password: string | null
-  readonly topics: readonly string[]
-  readonly shareGroup: string | null
-  readonly receiveMaximum: number
-  readonly keepaliveS: number
-  readonly sessionExpiryS: number
-  /** 5 falls back to 4 (MQTT 3.1.1) when the broker does not speak it. */
-  readonly protocolVersion: 4 | 5
-}
 
 export interface IncomingMessage {
   readonly topic: string
@@ -72,10 +59,10 @@ type SendPacket = (packet: { cmd: 'puback'; messageId: number; reasonCode: numbe
 /** Passed to MQTT.js to make it skip the PUBACK. */
 const deferred = new Error('acknowledged later')
 
-const minReconnectMs = 250
 const maxReconnectMs = 10_000
 /** A broker that closes this often before CONNACK probably does not speak MQTT 5. */
 const closesBeforeFallback = 3
+const resubscribeMs = 5000
 const closeTimeoutMs = 3000
 /** MQTT 5 reason code 0x8E. */
 const sessionTakenOver = 142
@@ -99,6 +86,9 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
   let connectedAtMs: number | undefined
   let shortLives = 0
   let isFallingBack = false
+  /** The broker has granted all of it, in this process; before that a session may hold another subscription, or none. */
+  let isSubscribed = false
+  let resubscribe: NodeJS.Timeout | undefined
   let closesWithoutConnack = 0
   let reconnectMs = minReconnectMs
   let lastReason: string | undefined
@@ -113,6 +103,8 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
 
   client.handleMessage = (packet, callback) => {
     hasReceived = true
+    // Parsed before its connection broke: the broker sends it again, and its id means something else by then.
+    if (!client.connected) return callback(deferred)
     take(packet)
     if (isHeld) heldCallbacks.push(() => callback(deferred))
     else callback(deferred)
@@ -132,11 +124,16 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
   const subscribe = (): void => {
     // Retain handling 2: do not send retained messages at the time of the subscription.
     client.subscribe(filters, version() === 5 ? { qos: 1, rh: 2 } : { qos: 1 }, (error, grants) => {
+      // Cut off before the answer: the next connection subscribes.
+      if (!client.connected) return
       const refused = (grants ?? []).filter((grant) => grant.qos >= 128).map((grant) => grant.topic)
-      if (error !== null || refused.length > 0)
-        lastReason = `the broker refused the subscription to ${(refused.length > 0 ? refused : filters).join(', ')}: check the access rights of client "${options.clientId}"`
-      else lastReason = undefined
-      report(lastReason)
+      isSubscribed = error === null && refused.length === 0
+      if (!isSubscribed) resubscribe = setTimeout(subscribe, resubscribeMs)
+      report(
+        isSubscribed
+          ? undefined
+          : `the broker refused the subscription to ${(refused.length > 0 ? refused : filters).join(', ')}: check the access rights of client "${options.clientId}"`,
+      )
     })
   }
 
@@ -147,16 +144,19 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
     connectedAtMs = performance.now()
     handlers.onConnect()
     if (!isFirst && !connack.sessionPresent) handlers.onSessionLost()
-    // Always at the first connection of a process: the topics may have changed since the session was made.
-    if (isFirst || !connack.sessionPresent) subscribe()
-    else report(undefined)
+    if (!isSubscribed || !connack.sessionPresent) {
+      isSubscribed = false
+      subscribe()
+    } else report(undefined)
   })
 
   client.on('close', () => {
     epoch += 1
+    clearTimeout(resubscribe)
+    heldCallbacks.length = 0
     handlers.onDisconnect()
     if (isClosing) return
-    if (!hasEverConnected && version() === 5) {
+    if (!hasEverConnected) {
       closesWithoutConnack += 1
       if (closesWithoutConnack >= closesBeforeFallback && lastReason === undefined) fallBack()
     }
@@ -205,10 +205,18 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
   }
 
   const fallBack = (): void => {
-    client.options.protocolVersion = 4
-    delete client.options.properties
+    closesWithoutConnack = 0
     isFallingBack = true
-    lastReason = 'the broker does not speak MQTT 5; trying MQTT 3.1.1'
+    if (version() === 5) {
+      client.options.protocolVersion = 4
+      delete client.options.properties
+      lastReason = 'the broker does not speak MQTT 5; trying MQTT 3.1.1'
+    } else {
+      // A proxy without a broker behind it closes any connection: nothing is known about the version yet.
+      client.options.protocolVersion = 5
+      client.options.properties = sessionProperties(options)
+      lastReason = 'the broker closes every connection; trying MQTT 5 again'
+    }
   }
 
   // PINGRESP waits its turn: unread in the socket while we hold, behind the messages of a backlog otherwise; MQTT.js counts
@@ -243,7 +251,10 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
       clearInterval(keepalive)
       await new Promise<void>((resolve) => {
         // A broker that does not answer must not keep us from stopping.
-        const timer = setTimeout(() => client.end(true, () => resolve()), closeTimeoutMs)
+        const timer = setTimeout(() => {
+          client.stream.destroy()
+          resolve()
+        }, closeTimeoutMs)
         client.end(false, () => {
           clearTimeout(timer)
           resolve()
@@ -252,30 +263,6 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
     },
   }
   return source
-}
-
-function connectOptions(options: SourceOptions): IClientOptions {
-  return {
-    protocolVersion: options.protocolVersion,
-    clientId: options.clientId,
-    // A persistent session: what arrives while we are away waits at the broker.
-    clean: false,
-    keepalive: options.keepaliveS,
-    reconnectPeriod: minReconnectMs,
-    reconnectOnConnackError: true,
-    connectTimeout: 10_000,
-    resubscribe: false,
-    ...(options.username === null ? {} : { username: options.username }),
-    ...(options.password === null ? {} : { password: options.password }),
-    ...(options.protocolVersion === 5
-      ? {
-          properties: {
-            receiveMaximum: options.receiveMaximum,
-            sessionExpiryInterval: options.sessionExpiryS,
-          },
-        }
-      : {}),
-  }
 }
 
 const asBuffer = (payload: Buffer | string): Buffer =>

@@ -20,8 +20,8 @@ export interface SpoolEntry {
 export interface Spool {
   /** Resolves when the messages are on disk. Errors: that it is full; whatever the disk says. */
   put(deliveries: readonly Delivery[], pings: number): Promise<void>
-  /** The oldest entries, up to about that many pings; at least one when there is one. */
-  oldest(pings: number): Promise<SpoolEntry[]>
+  /** The oldest entries, up to that many pings and bytes; at least one when there is one. */
+  oldest(pings: number, bytes: number): Promise<SpoolEntry[]>
   remove(entries: readonly SpoolEntry[]): Promise<void>
   readonly pings: number
   readonly bytes: number
@@ -48,19 +48,36 @@ export async function openSpool(options: { dir: string; maxBytes: number }): Pro
   let sequence = 0
   let pings = 0
   let bytes = 0
-  for await (const key of store.keys()) {
-    const parsed = parseKey(key)
-    sequence = Math.max(sequence, parsed.sequence)
-    pings += parsed.pings
-    bytes += parsed.bytes
+  const count = async (): Promise<void> => {
+    pings = 0
+    bytes = 0
+    for await (const key of store.keys()) {
+      const parsed = parseKey(key)
+      sequence = Math.max(sequence, parsed.sequence)
+      pings += parsed.pings
+      bytes += parsed.bytes
+    }
   }
+  await count()
 
-  /** After a failed write LevelDB refuses every further one until it is opened anew. */
+  /**
+   * After a failed write LevelDB refuses every further one until it is opened anew; and whether that write is there
+   * afterwards, only the store knows: so it is counted again.
+   */
+  let mending: Promise<void> | undefined
   const mend = async (): Promise<void> => {
     if (!isBroken) return
-    await store.close()
-    store = await openStore(dir)
-    isBroken = false
+    mending ??= (async () => {
+      try {
+        await store.close()
+        store = await openStore(dir)
+        await count()
+        isBroken = false
+      } finally {
+        mending = undefined
+      }
+    })()
+    await mending
   }
 
   const written = async (write: (open: Store) => Promise<void>): Promise<void> => {
@@ -73,6 +90,9 @@ export async function openSpool(options: { dir: string; maxBytes: number }): Pro
     }
   }
 
+  /** A batch keeps its key when it is put again after a failure. */
+  const keys = new WeakMap<readonly Delivery[], string>()
+
   return {
     get pings() {
       return pings
@@ -81,32 +101,43 @@ export async function openSpool(options: { dir: string; maxBytes: number }): Pro
       return bytes
     },
     maxBytes,
-    async put(deliveries, count) {
+    async put(deliveries, many) {
       const value = encode(deliveries)
       if (bytes + value.length > maxBytes)
         throw new Error(`the spool holds ${bytes} of at most ${maxBytes} bytes`)
-      sequence += 1
-      const key = keyOf(sequence, count, value.length)
+      await mend()
+      let key = keys.get(deliveries)
+      // The write that failed may be there all the same, now that the store was opened again.
+      if (key !== undefined && (await store.get(key)) !== undefined) return
+      if (key === undefined) {
+        sequence += 1
+        key = keyOf(sequence, many, value.length)
+        keys.set(deliveries, key)
+      }
+      const at = key
       // Counted before it is written: two batches at once must not both take the last room.
       bytes += value.length
+      pings += many
       try {
-        await written(async (open) => open.put(key, value, { sync: true }))
+        await written(async (open) => open.put(at, value, { sync: true }))
       } catch (error) {
         bytes -= value.length
+        pings -= many
         throw error
       }
-      pings += count
     },
-    async oldest(limit) {
+    async oldest(limit, maxBatchBytes) {
       await mend()
       const entries: SpoolEntry[] = []
       let taken = 0
+      let takenBytes = 0
       for await (const [key, value] of store.iterator()) {
-        const { pings: count } = parseKey(key)
-        if (entries.length > 0 && taken + count > limit) break
-        entries.push({ key, pings: count, deliveries: decode(value) })
-        taken += count
-        if (taken >= limit) break
+        const size = parseKey(key)
+        if (entries.length > 0 && (taken + size.pings > limit || takenBytes + size.bytes > maxBatchBytes))
+          break
+        entries.push({ key, pings: size.pings, deliveries: decode(value) })
+        taken += size.pings
+        takenBytes += size.bytes
       }
       return entries
     },

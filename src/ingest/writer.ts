@@ -17,7 +17,7 @@ import type pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
 import { type Judgement, type Phase, judge } from '../db/failure.ts'
 import type { Pool } from '../db/pool.ts'
-import { elementBytes } from '../formats/json-message.ts'
+import { elementsBytes } from '../formats/json-message.ts'
 import type { Batch } from './batcher.ts'
 import { columnList, encodeCopy } from './copy-format.ts'
 import { writeRejections } from './dead-letter.ts'
@@ -64,10 +64,23 @@ const copyStagedSql = `COPY rtls_staging (${columnList}) FROM STDIN (FORMAT bina
 const mergeSql = `
   INSERT INTO location_history (${columnList}) SELECT ${columnList} FROM rtls_staging
   ON CONFLICT (tag_id, t, gateway_id) DO NOTHING`
-/** received_at tells our own row from another delivery of the same ping: our clock never gives a message the same time twice. */
-const countOursSql = `
-  SELECT count(*)::integer AS ours FROM rtls_staging s
-  JOIN location_history h USING (tag_id, t, gateway_id) WHERE h.received_at = s.received_at`
+/**
+ * received_at tells our own row from another delivery of the same ping: our clock never gives a message the same time twice.
+ * The bounds are literals, so that only the chunks of these rows are looked at.
+ */
+const countOursSql = (rows: readonly Ping[]): string => {
+  let least = Infinity
+  let most = -Infinity
+  for (const { tUs } of rows) {
+    least = Math.min(least, tUs)
+    most = Math.max(most, tUs)
+  }
+  return `
+    SELECT count(*)::integer AS ours FROM rtls_staging s
+    JOIN location_history h USING (tag_id, t, gateway_id)
+    WHERE h.received_at = s.received_at
+      AND h.t BETWEEN '${new Date(Math.floor(least / 1000)).toISOString()}' AND '${new Date(Math.ceil(most / 1000)).toISOString()}'`
+}
 
 /** Taken in order of day, so that two late batches cannot wait for each other. */
 const queueDaysSql = `
@@ -80,7 +93,7 @@ export function createWriter(pool: Pool, maxPayloadBytes: number, events: Writer
       const outcome: WriteOutcome = { committed: 0, duplicates: 0, deadLettered: new Map() }
       const rows = sortedByKey(batch.pings)
       outcome.duplicates += batch.pings.length - rows.length
-      const segments = rows.length > 0 ? [rows] : []
+      const segments = lane === 'late' ? byDays(rows) : rows.length > 0 ? [rows] : []
       let rejections: Rejection[] = [...batch.rejections]
       const staged: Mode = isRepeat ? 'restaged' : 'staged'
       let mode: Mode = lane === 'late' ? staged : 'copy'
@@ -109,7 +122,8 @@ export function createWriter(pool: Pool, maxPayloadBytes: number, events: Writer
           signal.throwIfAborted()
           attempt += 1
           const judgement = judge(error, progress.phase)
-          const isRowAtFault = !progress.isPastRows && segment.length > 0
+          // What the way to the database says is never a row's fault.
+          const isRowAtFault = judgement.isFromServer && !progress.isPastRows && segment.length > 0
           if (judgement.verdict === 'duplicate' && mode === 'copy' && isRowAtFault) {
             mode = staged
           } else if (
@@ -121,6 +135,9 @@ export function createWriter(pool: Pool, maxPayloadBytes: number, events: Writer
             segments.unshift(...isolate(segment, judgement, rejections))
             attempt = 0
           } else {
+            // Too much for one transaction (locks, memory, time): a smaller one may pass.
+            if (attempt > 1 && isRowAtFault && isTooMuch(judgement) && segment.length > 1)
+              segments.splice(0, 1, ...halves(segment))
             if (judgement.verdict === 'ambiguous') mode = 'restaged'
             events.onFailure(judgement, attempt)
             await wait(backoffMs(attempt), undefined, { signal })
@@ -167,7 +184,7 @@ async function attemptWrite(pool: Pool, attempt: Attempt, signal: AbortSignal): 
       await copy(client, copyStagedSql, bytes)
       committed = (await client.query(mergeSql)).rowCount ?? 0
       if (mode === 'restaged')
-        committed = (await client.query<{ ours: number }>(countOursSql)).rows[0]?.ours ?? committed
+        committed = (await client.query<{ ours: number }>(countOursSql(rows))).rows[0]?.ours ?? committed
     }
     progress.isPastRows = true
     await writeRejections(client, rejections, attempt.maxPayloadBytes)
@@ -193,8 +210,7 @@ function isolate(segment: readonly Ping[], judgement: Judgement, rejections: Rej
   const { line } = judgement
   const at = segment.length === 1 ? 0 : line === undefined || line > segment.length ? undefined : line - 1
   if (at === undefined) {
-    const middle = segment.length >> 1
-    return [segment.slice(0, middle), segment.slice(middle)]
+    return halves(segment)
   }
   const poison = segment[at]
   if (poison !== undefined)
@@ -202,12 +218,41 @@ function isolate(segment: readonly Ping[], judgement: Judgement, rejections: Rej
       reject(
         poison.delivery,
         poison.index,
-        elementBytes(poison.delivery.payload, poison.index),
+        elementsBytes(poison.delivery.payload)(poison.index),
         { reason: 'refused_by_database', detail: judgement.message },
         judgement.code !== null && /^[0-9A-Z]{5}$/u.test(judgement.code) ? judgement.code : null,
       ),
     )
   return [segment.slice(0, at), segment.slice(at + 1)].filter((rest) => rest.length > 0)
+}
+
+const halves = (segment: readonly Ping[]): Ping[][] => {
+  const middle = segment.length >> 1
+  return [segment.slice(0, middle), segment.slice(middle)]
+}
+
+/** Out of shared memory (locks), limits of a statement, time. */
+const isTooMuch = ({ code }: Judgement): boolean => code !== null && /^(?:53200|53400|54|57014)/u.test(code)
+
+/**
+ * Each day is a chunk to be locked, perhaps made: a gateway with a broken clock may send thousands of them in one message,
+ * and a transaction that touches them all exhausts the server's lock table (64 locks a connection by default).
+ */
+const daysPerTransaction = 50
+
+function byDays(rows: readonly Ping[]): Ping[][] {
+  const days = new Map<number, Ping[]>()
+  for (const row of rows) {
+    const day = Math.floor(row.tUs / 86_400_000_000)
+    const ofDay = days.get(day)
+    if (ofDay === undefined) days.set(day, [row])
+    else ofDay.push(row)
+  }
+  const groups = [...days].toSorted(([a], [b]) => a - b).map(([, ofDay]) => ofDay)
+  const segments: Ping[][] = []
+  for (let from = 0; from < groups.length; from += daysPerTransaction)
+    segments.push(sortedByKey(groups.slice(from, from + daysPerTransaction).flat()))
+  return segments
 }
 
 /** Half fixed, half random, so that replicas do not come back in step. */

@@ -98,6 +98,23 @@ describe('the database', () => {
     expect(await stored()).toEqual({ n: 20, different: 20 })
   })
 
+  it('frozen for good does not keep the service from stopping', async () => {
+    const { service, publisher, toDatabase } = await setUp({ args: ['--set', 'shutdown.deadlineMs=1000'] })
+    await publisher.publish('rtls/h1/gw-1/pings', message(0, 10))
+    await service.atRest(10)
+    toDatabase.freeze()
+    await publisher.publish('rtls/h1/gw-1/pings', message(10, 10))
+    await waitFor(async () => (await service.metrics()).get('rtls_pings_in_flight') === 10, {
+      what: 'a batch in flight',
+    })
+    const startedMs = performance.now()
+    expect((await service.kill('SIGTERM')).code).toBe(1)
+    expect(service.output()).toMatch(
+      /10 pings not written within 1000 ms\. They were not acknowledged: the broker still has them/u,
+    )
+    expect(performance.now() - startedMs).toBeLessThan(20_000)
+  })
+
   it('cut off during COMMIT, after it committed, has every ping once, counted as committed', async () => {
     const { service, publisher, toDatabase } = await setUp()
     let cuts = 0

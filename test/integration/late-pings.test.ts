@@ -94,6 +94,19 @@ describe('late pings', () => {
     expect(await refreshDueDays(ingest.pool, 0)).toBe(0)
   })
 
+  it('of hundreds of different days, from a broken clock, are stored in transactions of a few days each', async () => {
+    const days = Array.from({ length: 300 }, (_, index) => ({ tagId: 'B', t: daysAgo(400 + index) }))
+    expect(await ingest.writer.write(batchOf(days, receivedAtUs), { lane: 'late' }, hot)).toMatchObject({
+      committed: 300,
+    })
+    // xmin tells the transactions apart.
+    const rows = await ingest.query<{ n: number }>(
+      'SELECT count(DISTINCT xmin::text)::int AS n FROM location_history',
+    )
+    expect(rows).toEqual([{ n: 6 }])
+    expect(ingest.failures).toEqual([])
+  })
+
   it('of a day that still receives some are left until it is quiet', async () => {
     await ingest.writer.write(batchOf({ tagId: 'Q', t: daysAgo(5) }, receivedAtUs), { lane: 'late' }, hot)
     expect(await refreshDueDays(ingest.pool, 3600)).toBe(0)

@@ -160,6 +160,27 @@ describe.each(['aedes', 'mosquitto'] as const)('with %s', (kind) => {
     expect(session.messages).toHaveLength(count)
   })
 
+  it('subscribes again when the connection broke before the broker granted the subscription', async () => {
+    const { broker, publisher } = await setUp(kind)
+    const proxy = await openTcpProxy({ targetPort: broker.port })
+    closers.push(async () => proxy.close())
+    let cuts = 0
+    proxy.onUpstream = (chunk) => {
+      // SUBSCRIBE is packet type 8; the session is made by then, the subscription is not.
+      if (cuts > 0 || (chunk[0] ?? 0) >> 4 !== 8) return 'pass'
+      cuts += 1
+      return 'cut'
+    }
+    const session = await openSession(
+      proxy.urlFor(broker.url),
+      kind === 'aedes' ? { protocolVersion: 4 } : {},
+    )
+    expect(cuts).toBe(1)
+    await publisher.publish('rtls/h/g/pings', 'a')
+    await waitFor(() => session.messages.length === 1, { what: 'the message' })
+    expect(session.texts()).toEqual(['a'])
+  })
+
   it('a retained message is told apart from news', async () => {
     const { broker, publisher } = await setUp(kind)
     await publisher.publish('rtls/h/g/pings', 'old', { retain: true })

@@ -34,7 +34,7 @@ const open = async (at = dir): Promise<Spool> => {
 const message = (text: string, receivedAtUs = 1_795_330_800_123_457): ReturnType<typeof delivery> =>
   delivery(text, 'rtls/h/Überwachung/pings', receivedAtUs)
 const texts = async (from: Spool, limit = 1000): Promise<string[]> =>
-  (await from.oldest(limit)).flatMap((entry) => entry.deliveries.map((one) => one.payload.toString()))
+  (await from.oldest(limit, 1e9)).flatMap((entry) => entry.deliveries.map((one) => one.payload.toString()))
 
 describe('the spool', () => {
   it('gives back messages as they came, first in first out, after a restart too', async () => {
@@ -45,7 +45,7 @@ describe('the spool', () => {
     open1 = await open()
     expect(open1.pings).toBe(7)
     expect(open1.bytes).toBeGreaterThan(0)
-    const entries = await open1.oldest(1000)
+    const entries = await open1.oldest(1000, 1e9)
     expect(entries.flatMap((entry) => entry.deliveries)).toMatchObject([
       { topic: 'rtls/h/Überwachung/pings', receivedAtUs: 1_795_330_800_123_457, isSettled: true },
       {},
@@ -65,7 +65,7 @@ describe('the spool', () => {
     await expect(bounded.put([message('x'.repeat(900_000))], 1)).rejects.toThrow(
       /the spool holds \d+ of at most 1048576 bytes/u,
     )
-    await bounded.remove(await bounded.oldest(1))
+    await bounded.remove(await bounded.oldest(1, 1e9))
     await bounded.put([message('x'.repeat(900_000))], 1)
     expect(bounded.pings).toBe(1)
   })

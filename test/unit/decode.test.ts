@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { encodeCopy } from '../../src/ingest/copy-format.ts'
 import { createDecode } from '../../src/ingest/decode.ts'
 import { decoded, delivery, limits, receivedAtUs } from '../support/pings.ts'
@@ -152,6 +152,7 @@ describe('a bad ping is rejected with its reason', () => {
     'other/h1/gw/pings',
     'rtls//gw/pings',
     'rtls/h1/ /pings',
+    'rtls/h1/gw-1 /pings',
     '',
     `rtls/h1/${'g'.repeat(60_000)}/pings`,
   ])('a topic that names no facility and gateway: %.40s', (topic) => {
@@ -190,6 +191,21 @@ describe('a message of several pings', () => {
 
   it('may begin with a byte order mark', () => {
     expect(decoded(`\uFEFF${JSON.stringify(good)}`).pings).toHaveLength(1)
+  })
+
+  it('of ten thousand bad pings is parsed a few times, not once for each', () => {
+    const parse = vi.spyOn(JSON, 'parse')
+    try {
+      const { rejections } = decoded(
+        `[${Array.from({ length: 10_000 }, (_, index) => `{"tagId":"","n":${index}}`).join()}]`,
+      )
+      expect(rejections).toHaveLength(10_000)
+      expect(rejections[9_999]?.payload.toString()).toBe('{"tagId":"","n":9999}')
+      expect(new Set(rejections.map((rejection) => rejection.id)).size).toBe(10_000)
+      expect(parse.mock.calls.length).toBeLessThan(5)
+    } finally {
+      parse.mockRestore()
+    }
   })
 
   it('is refused as a whole when it holds too many', () => {

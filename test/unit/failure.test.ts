@@ -20,6 +20,11 @@ describe('an error of the database', () => {
     ['ECONNREFUSED', 'retry'],
     ['ECONNRESET', 'retry'],
     ['EPIPE', 'retry'],
+    ['ENOENT', 'retry'],
+    ['EMFILE', 'retry'],
+    ['CERT_HAS_EXPIRED', 'fatal'],
+    ['SELF_SIGNED_CERT_IN_CHAIN', 'fatal'],
+    ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'fatal'],
     ['23505', 'duplicate'],
     ['22003', 'poison'],
     ['22P02', 'poison'],
@@ -56,6 +61,18 @@ describe('an error of the database', () => {
       judge(failure('22003', { where: 'COPY location_history, line 17, column x' }), 'before-commit').line,
     ).toBe(17)
     expect(judge(failure('22003'), 'before-commit').line).toBeUndefined()
+  })
+
+  it("can be a row's fault only when the server said it", () => {
+    expect(judge(failure('22003'), 'before-commit').isFromServer).toBe(true)
+    expect(judge(failure('99999'), 'before-commit').isFromServer).toBe(true)
+    for (const code of ['EPIPE', 'ECONNRESET', 'ENOENT', 'CERT_HAS_EXPIRED'])
+      expect(judge(failure(code), 'before-commit').isFromServer).toBe(false)
+    expect(judge(new Error('something new'), 'commit').isFromServer).toBe(false)
+    expect(judge(new Error('The server does not support SSL connections'), 'before-commit')).toMatchObject({
+      verdict: 'fatal',
+      isFromServer: false,
+    })
   })
 
   it('that nobody foresaw is retried and marked', () => {

@@ -1,0 +1,45 @@
+/** How the MQTT session is asked for. */
+import type { IClientOptions } from 'mqtt'
+
+export interface SourceOptions {
+  readonly url: string
+  readonly clientId: string
+  readonly username: string | null
+  readonly password: string | null
+  readonly topics: readonly string[]
+  readonly shareGroup: string | null
+  readonly receiveMaximum: number
+  readonly keepaliveS: number
+  readonly sessionExpiryS: number
+  /** 5 falls back to 4 (MQTT 3.1.1) when the broker does not speak it. */
+  readonly protocolVersion: 4 | 5
+}
+
+/** The first wait before a new try; it doubles. */
+export const minReconnectMs = 250
+
+export const sessionProperties = (options: SourceOptions): NonNullable<IClientOptions['properties']> => ({
+  receiveMaximum: options.receiveMaximum,
+  sessionExpiryInterval: options.sessionExpiryS,
+})
+
+export function connectOptions(options: SourceOptions): IClientOptions {
+  return {
+    protocolVersion: options.protocolVersion,
+    clientId: options.clientId,
+    // A persistent session: what arrives while we are away waits at the broker.
+    clean: false,
+    keepalive: options.keepaliveS,
+    reconnectPeriod: minReconnectMs,
+    reconnectOnConnackError: true,
+    connectTimeout: 10_000,
+    resubscribe: false,
+    ...(options.username === null ? {} : { username: options.username }),
+    ...(options.password === null ? {} : { password: options.password }),
+    ...(options.protocolVersion === 5
+      ? {
+          properties: sessionProperties(options),
+        }
+      : {}),
+  }
+}
