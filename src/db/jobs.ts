@@ -1,7 +1,7 @@
 /**
  * Runs the database's own jobs (rollup refresh, compression, retention) where nobody else does: the embedded TimescaleDB
  * has no background workers. On a server they are left to the server.
- * Owns the schedule of one process: each job a little after the start, then every schedule_interval after the end of its last run.
+ * Owns the schedule of one process: when each job runs first, and then every schedule_interval after the end of its last run.
  */
 import { repeat } from '../ops/repeat.ts'
 import type { Pool } from './pool.ts'
@@ -26,22 +26,27 @@ const listSql = `
 
 /** How often the list is read again and due jobs are looked for. */
 const tickMs = 5000
-/** The first pings should not wait for jobs that have nothing to do yet. */
-const firstRunAfterMs = 10_000
+/**
+ * What runs often starts a little after us: the first pings should not wait for it. What runs once a day (retention,
+ * compression) waits its own interval: somebody who tries an old trace should find it, not see it dropped ten seconds later.
+ */
+const soonMs = 10_000
+const oftenMs = 3_600_000
+const firstRunAfterMs = ({ intervalMs }: Job): number => (intervalMs <= oftenMs ? soonMs : intervalMs)
 
 /** Starts the loop; `close` waits for a job under way. */
 export function openJobRunner(pool: Pool, events: JobEvents): { close(): Promise<void> } {
   const dueAtMs = new Map<number, number>()
   const closing = new AbortController()
 
-  const firstRunAtMs = Date.now() + firstRunAfterMs
+  const startedAtMs = Date.now()
   const isClosing = (): boolean => closing.signal.aborted
 
   const runDue = async (): Promise<void> => {
     const jobs = await pool.use(async (client) => (await client.query<Job>(listSql)).rows, closing.signal)
     for (const job of jobs) {
       if (isClosing()) return
-      if ((dueAtMs.get(job.id) ?? firstRunAtMs) > Date.now()) continue
+      if ((dueAtMs.get(job.id) ?? startedAtMs + firstRunAfterMs(job)) > Date.now()) continue
       try {
         await pool.use(async (client) => client.query(`CALL run_job(${job.id})`), closing.signal)
         events.onSuccess(job.name)
