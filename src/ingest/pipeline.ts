@@ -34,13 +34,13 @@ export interface PipelineLimits extends BatchLimits {
   readonly receiveMaximum: number
 }
 
-/** Called once a batch or a message, never once a ping. */
+/** Called once a batch, a message or a sampled ping, never once for every ping. */
 export interface PipelineObserver {
   onBatch(reason: CloseReason, rows: number): void
   /** Seconds from receipt to commit of one message. */
   onCommitted(lagSeconds: number): void
-  /** Ages of the pings of one batch at commit. */
-  onPingAge(seconds: readonly number[]): void
+  /** Age of a ping at commit; a sample of each batch. */
+  onPingAge(seconds: number): void
 }
 
 export interface Pipeline {
@@ -61,8 +61,7 @@ export interface Pipeline {
   readonly buffered: number
   readonly unacked: number
   readonly isHeld: boolean
-  /** When the last batch was committed, and since when the oldest unacknowledged message waits; ms since 1970. */
-  readonly lastCommitAtMs: number | undefined
+  /** Since when the oldest unacknowledged message waits; ms since 1970. */
   readonly waitingSinceMs: number | undefined
 }
 
@@ -75,6 +74,9 @@ interface LaneState {
 const lateAgeMs = 1000
 
 const nothing = Buffer.alloc(0)
+
+/** Enough for a quantile, too few to be felt. */
+const agesPerBatch = 100
 
 /** As far as NTP steps a clock that it slews otherwise, and more than a burst of messages can run ahead. */
 const bridgedStepUs = 5_000_000
@@ -107,7 +109,6 @@ export function createPipeline(
   let isPumpPlanned = false
   let timer: NodeJS.Timeout | undefined
   let lastReceivedAtUs = 0
-  let lastCommitAtMs: number | undefined
   let waitingSinceMs: number | undefined
 
   /**
@@ -208,13 +209,14 @@ export function createPipeline(
 
   const settle = (batch: Batch): void => {
     const nowMs = Date.now()
-    lastCommitAtMs = nowMs
     for (const delivery of batch.deliveries) {
       delivery.isSettled = true
       delivery.payload = nothing
       observer.onCommitted(Math.max(0, nowMs - delivery.receivedAtUs / 1000) / 1000)
     }
-    observer.onPingAge(batch.pings.map((ping) => Math.max(0, nowMs - ping.tUs / 1000) / 1000))
+    const step = Math.ceil(batch.pings.length / agesPerBatch)
+    for (let index = 0; index < batch.pings.length; index += step)
+      observer.onPingAge(Math.max(0, nowMs - (batch.pings[index]?.tUs ?? 0) / 1000) / 1000)
     bufferedBytes -= batch.bytes
     window.peak(ledger.size)
     ledger.release(acknowledge)
@@ -282,9 +284,6 @@ export function createPipeline(
     },
     get isHeld() {
       return isHeld
-    },
-    get lastCommitAtMs() {
-      return lastCommitAtMs
     },
     get waitingSinceMs() {
       return waitingSinceMs

@@ -25,7 +25,6 @@ export interface Spool {
   remove(entries: readonly SpoolEntry[]): Promise<void>
   readonly pings: number
   readonly bytes: number
-  readonly maxBytes: number
   close(): Promise<void>
 }
 
@@ -100,7 +99,6 @@ export async function openSpool(options: { dir: string; maxBytes: number }): Pro
     get bytes() {
       return bytes
     },
-    maxBytes,
     async put(deliveries, many) {
       const value = encode(deliveries)
       if (bytes + value.length > maxBytes)

@@ -6,7 +6,6 @@ export type Component = 'broker' | 'database' | 'writer' | 'spool' | 'pipeline' 
 export interface Health {
   /** undefined: the component works. Returns whether that is news. */
   set(component: Component, problem: string | undefined): boolean
-  problem(component: Component): string | undefined
   /** All problems; ready when there are none. */
   problems(): { readonly component: Component; readonly problem: string }[]
 }
@@ -20,7 +19,6 @@ export function createHealth(): Health {
       else state.set(component, problem)
       return isNews
     },
-    problem: (component) => state.get(component),
     problems: () => [...state].map(([component, problem]) => ({ component, problem })),
   }
 }

@@ -31,8 +31,6 @@ export interface Metrics {
 const lagBuckets = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 /** A gateway's buffer can be hours old. */
 const ageBuckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21_600, 86_400]
-/** Enough for a quantile, too few to be felt. */
-const agesPerBatch = 100
 const rowBuckets = [1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000]
 
 export function createMetrics(sources: MetricSources): Metrics {
@@ -234,9 +232,8 @@ export function createMetrics(sources: MetricSources): Metrics {
       onCommitted(lagSeconds) {
         lag.observe(lagSeconds)
       },
-      onPingAge(ages) {
-        const step = Math.ceil(ages.length / agesPerBatch)
-        for (let index = 0; index < ages.length; index += step) age.observe(ages[index] ?? 0)
+      onPingAge(seconds) {
+        age.observe(seconds)
       },
     },
     observeCopy(seconds) {

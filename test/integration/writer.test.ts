@@ -6,11 +6,11 @@ import { migrate } from '../../src/db/migrate.ts'
 import { type Pool, createPool } from '../../src/db/pool.ts'
 import type { Batch } from '../../src/ingest/batcher.ts'
 import { encodeCopy } from '../../src/ingest/copy-format.ts'
-import { createDecode } from '../../src/ingest/decode.ts'
 import { type WriteOptions, type WriteOutcome, createWriter } from '../../src/ingest/writer.ts'
 import { type TestDatabase, openTestDatabase } from '../support/database.ts'
+import { batchOf } from '../support/ingest.ts'
 import { openTcpProxy } from '../support/tcp-proxy.ts'
-import { delivery, limits, receivedAtUs } from '../support/pings.ts'
+import { receivedAtUs } from '../support/pings.ts'
 
 let database: TestDatabase
 let pool: Pool
@@ -37,19 +37,6 @@ beforeEach(async () => {
 
 const query = async <Row extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<Row[]> =>
   pool.use(async (client) => (await client.query<Row>(sql, values)).rows)
-
-const decode = createDecode(limits)
-
-function batchOf(payload: unknown, at = receivedAtUs): Batch {
-  const message = delivery(payload, undefined, at)
-  const { pings, rejections } = decode(message)
-  return {
-    deliveries: [message],
-    pings: [...pings],
-    rejections: [...rejections],
-    bytes: message.payload.length,
-  }
-}
 
 const write = async (batch: Batch, options: Partial<WriteOptions> = {}): Promise<WriteOutcome> =>
   createWriter(pool, 65_536, {
