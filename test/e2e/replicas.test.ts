@@ -1,26 +1,14 @@
 // Several processes on one shared subscription of a real Mosquitto.
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { migrate } from '../../src/db/migrate.ts'
-import { type TestDatabase, openTestDatabase } from '../support/database.ts'
+import { describe, expect, it } from 'vitest'
 import { openMosquitto } from '../support/mosquitto.ts'
 import { type Stored, message, storedIn } from '../support/numbered.ts'
 import { openPublisher } from '../support/publisher.ts'
 import { type Service, openService } from '../support/service.ts'
+import { useSuite } from '../support/suite.ts'
 import { openTcpProxy } from '../support/tcp-proxy.ts'
 import { waitFor } from '../support/wait-for.ts'
 
-let database: TestDatabase
-const closers: (() => Promise<void> | void)[] = []
-beforeAll(async () => {
-  database = await openTestDatabase()
-  await migrate(database.url)
-})
-afterAll(async () => {
-  await database.close()
-})
-afterEach(async () => {
-  for (const close of closers.splice(0).toReversed()) await close()
-})
+const { database, closers } = useSuite()
 const stored = async (): Promise<Stored> => storedIn(database.url)
 
 describe('replicas on one shared subscription', () => {

@@ -1,31 +1,19 @@
 // The built service against a real broker and a real database, as child processes.
 import type pg from 'pg'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { migrate } from '../../src/db/migrate.ts'
 import { openTestBroker } from '../support/broker.ts'
 import { runCli } from '../support/child.ts'
-import { type TestDatabase, openTestDatabase } from '../support/database.ts'
 import { type Publisher, openPublisher } from '../support/publisher.ts'
 import { type Service, openService, startService } from '../support/service.ts'
+import { useSuite } from '../support/suite.ts'
 import { openTcpProxy } from '../support/tcp-proxy.ts'
 import { waitFor } from '../support/wait-for.ts'
 import { queryOnce } from '../support/query.ts'
 
-let database: TestDatabase
-const closers: (() => Promise<void>)[] = []
-
-beforeAll(async () => {
-  database = await openTestDatabase()
-  await migrate(database.url)
-})
-afterAll(async () => {
-  await database.close()
-})
+const { database, closers } = useSuite()
 beforeEach(async () => {
   await query('TRUNCATE location_history, dead_letter')
-})
-afterEach(async () => {
-  for (const close of closers.splice(0).toReversed()) await close()
 })
 
 const query = async <Row extends pg.QueryResultRow>(sql: string): Promise<Row[]> =>
