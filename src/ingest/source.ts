@@ -4,13 +4,15 @@
  * Guarantees: no PUBACK is sent except by `acknowledge`, and never over another connection than the message came on;
  * while held, nothing more is taken from the socket but keep-alive goes on. Does not know what a ping is.
  *
- * The seam. MQTT.js has no manual acknowledgement. In 5.16.0 (handlers/publish.js), when `handleMessage`'s callback is
- * called with an error, the client goes on to the next packet and sends no PUBACK; `_sendPacket` can send it later.
- * That is private, so the version is pinned exactly, all of it is in this file, and test/integration/mqtt-seam.test.ts
- * fails when it changes. Not calling the callback stops the socket from being read: that is how intake is held.
+ * The seam. MQTT.js has no manual acknowledgement, and a PUBLISH costs it several times what it costs us to read one. So
+ * its stream builder is wrapped: publish-tap.ts takes PUBLISH out of the stream and puts PUBACK into it, and MQTT.js never
+ * sees either. In 5.16.0 `streamBuilder` is private, so the version is pinned exactly, all of it is in this file, and
+ * test/integration/mqtt-seam.test.ts fails when it changes.
  */
-import mqtt, { type IPublishPacket } from 'mqtt'
+import type { Duplex } from 'node:stream'
+import mqtt, { type MqttClient } from 'mqtt'
 import { type SourceOptions, connectOptions, minReconnectMs, sessionProperties } from './mqtt-options.ts'
+import { type PublishPacket, type PublishTap, openPublishTap } from './publish-tap.ts'
 import { explainMqttError, isUnsupportedVersion } from './mqtt-errors.ts'
 
 export interface IncomingMessage {
@@ -53,11 +55,10 @@ export interface Source {
   close(): Promise<void>
 }
 
-/** The private method of the seam. */
-type SendPacket = (packet: { cmd: 'puback'; messageId: number; reasonCode: number }) => void
-
-/** Passed to MQTT.js to make it skip the PUBACK. */
-const deferred = new Error('acknowledged later')
+/** The private part of the seam. */
+interface Seam {
+  streamBuilder: (client: MqttClient) => Duplex
+}
 
 const maxReconnectMs = 10_000
 /** A broker that closes this often before CONNACK probably does not speak MQTT 5. */
@@ -92,28 +93,33 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
   let closesWithoutConnack = 0
   let reconnectMs = minReconnectMs
   let lastReason: string | undefined
-  const heldCallbacks: (() => void)[] = []
+  let tap: PublishTap | undefined
 
-  const client = mqtt.connect(options.url, connectOptions(options))
-  const sendPacket = client['_sendPacket'] as SendPacket
+  // Not connected by the constructor: first the seam.
+  const client = mqtt.connect(options.url, { ...connectOptions(options), manualConnect: true })
+  client.options.manualConnect = false
   const version = (): 4 | 5 => (client.options.protocolVersion === 5 ? 5 : 4)
   const report = (reason: string | undefined): void => {
     handlers.onState({ isConnected: client.connected, reason, protocolVersion: version(), isFallingBack })
   }
 
-  client.handleMessage = (packet, callback) => {
-    hasReceived = true
-    // Parsed before its connection broke: the broker sends it again, and its id means something else by then.
-    if (!client.connected) return callback(deferred)
-    take(packet)
-    if (isHeld) heldCallbacks.push(() => callback(deferred))
-    else callback(deferred)
+  const seam = client as unknown as Seam
+  const buildStream = seam.streamBuilder
+  seam.streamBuilder = (built) => {
+    epoch += 1
+    const ofThisConnection = epoch
+    const opened = openPublishTap(buildStream(built), version() === 5, (packet) => {
+      take(packet, ofThisConnection)
+    })
+    if (isHeld) opened.hold()
+    tap = opened
+    return opened.stream
   }
 
-  const take = (packet: IPublishPacket): void => {
-    const packetId = packet.qos === 0 ? 0 : (packet.messageId ?? 0)
-    const message = { topic: packet.topic, payload: asBuffer(packet.payload), packetId, epoch }
-    if (packet.retain) handlers.onRetained(message)
+  const take = ({ topic, payload, packetId, isRetained }: PublishPacket, ofConnection: number): void => {
+    hasReceived = true
+    const message = { topic, payload, packetId, epoch: ofConnection }
+    if (isRetained) handlers.onRetained(message)
     else handlers.onMessage(message)
   }
 
@@ -151,9 +157,10 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
   })
 
   client.on('close', () => {
+    // What the closed connection is owed is never sent over the next.
     epoch += 1
+    tap = undefined
     clearTimeout(resubscribe)
-    heldCallbacks.length = 0
     handlers.onDisconnect()
     if (isClosing) return
     if (!hasEverConnected) {
@@ -234,17 +241,17 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
 
   const source: Source = {
     acknowledge(message) {
-      if (message.epoch !== epoch || !client.connected) return false
-      if (message.packetId !== 0)
-        sendPacket.call(client, { cmd: 'puback', messageId: message.packetId, reasonCode: 0 })
+      if (message.epoch !== epoch || tap === undefined) return false
+      if (message.packetId !== 0) tap.acknowledge(message.packetId)
       return true
     },
     hold() {
       isHeld = true
+      tap?.hold()
     },
     resume() {
       isHeld = false
-      for (const callback of heldCallbacks.splice(0)) callback()
+      tap?.resume()
     },
     async close() {
       isClosing = true
@@ -262,8 +269,6 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
       })
     },
   }
+  client.connect()
   return source
 }
-
-const asBuffer = (payload: Buffer | string): Buffer =>
-  typeof payload === 'string' ? Buffer.from(payload) : payload
