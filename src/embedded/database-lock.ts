@@ -11,7 +11,7 @@ import { access, constants, mkdir, stat, unlink } from 'node:fs/promises'
 import { connect, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { UserError } from '../ops/user-error.ts'
+import { UserError, messageOf } from '../ops/user-error.ts'
 
 export interface DatabaseLock {
   release(): Promise<void>
@@ -26,7 +26,7 @@ export async function lockDataDir(dataDir: string): Promise<DatabaseLock> {
     await mkdir(dataDir, { recursive: true, mode: 0o700 })
     await access(dataDir, constants.W_OK)
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = messageOf(error)
     throw new UserError(
       `The data directory ${dataDir} cannot be used: ${reason}. Set DATA_DIR to one that can be written.`,
       1,

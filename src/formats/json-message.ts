@@ -5,6 +5,7 @@
  */
 import { isUtf8 } from 'node:buffer'
 import type { RejectionReason } from '../ingest/ping.ts'
+import { messageOf } from '../ops/user-error.ts'
 
 export interface Element {
   readonly value: unknown
@@ -38,7 +39,7 @@ export function parseJsonMessage(payload: Buffer, maxElements: number): ParsedMe
   const text = textOf(payload)
   let whole: unknown
   try {
-    whole = JSON.parse(text)
+    whole = parseGoodLines(text) ?? JSON.parse(text)
   } catch (error) {
     return (
       parseLines(text, maxElements) ??
@@ -47,7 +48,25 @@ export function parseJsonMessage(payload: Buffer, maxElements: number): ParsedMe
   }
   if (!Array.isArray(whole)) return { kind: 'elements', elements: [{ value: whole }] }
   if (whole.length > maxElements) return tooMany(whole.length, maxElements)
-  return { kind: 'elements', elements: whole.map((value: unknown) => ({ value })) }
+  const elements: Element[] = []
+  for (const value of whole as unknown[]) elements.push({ value })
+  return { kind: 'elements', elements }
+}
+
+/** A line break between two objects, and none within: JSON allows no raw one in a string. */
+const betweenLines = /\}\r?\n\{/u
+
+/** Lines that are all good, as one array: one call of the parser, and no exception for the usual case. */
+function parseGoodLines(text: string): unknown[] | undefined {
+  if (!text.includes('\n') || !betweenLines.test(text)) return undefined
+  const lines = text.trim()
+  try {
+    const values = JSON.parse(`[${lines.replaceAll('\n', ',')}]`) as unknown[]
+    // More: a line holds several values, and is not one itself.
+    return values.length === lines.split('\n').length ? values : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** Newline-delimited JSON, when at least one line is an object of its own; otherwise the message is simply broken JSON. */
@@ -76,8 +95,7 @@ const tooMany = (count: number, most: number): ParsedMessage =>
   fail('too_many_pings', `${count} elements, at most ${most} are taken from one message`)
 
 /** V8 quotes the text around the error; enough of it to find the place, not all of it. */
-const jsonError = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).slice(0, 200)
+const jsonError = (error: unknown): string => messageOf(error).slice(0, 200)
 
 /**
  * The raw bytes of each element, for the dead letter; a single element is the whole payload. One pass over the payload:

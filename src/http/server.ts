@@ -4,7 +4,7 @@
 import Fastify from 'fastify'
 import type { Registry } from 'prom-client'
 import type { Health } from '../ops/health.ts'
-import { explainListenError } from '../ops/user-error.ts'
+import { explainListenError, messageOf } from '../ops/user-error.ts'
 
 export interface HttpOptions {
   readonly host: string
@@ -40,9 +40,7 @@ export async function openHttpServer(options: HttpOptions, sources: HttpSources)
     try {
       return await reply.send({ status: 'up', latencyMs: await sources.pingDatabase() })
     } catch (error) {
-      return reply
-        .code(503)
-        .send({ status: 'down', reason: error instanceof Error ? error.message : String(error) })
+      return reply.code(503).send({ status: 'down', reason: messageOf(error) })
     }
   })
 

@@ -32,82 +32,127 @@ export const columnList = columns.join(', ')
 
 const signature = Buffer.from('PGCOPY\n\xFF\r\n\0\0\0\0\0\0\0\0\0', 'latin1')
 
-/** Column count, 21 lengths, and every fixed-width value at its widest: what a row needs besides its texts. */
+/** Column count, 21 lengths, and every fixed-width value at its widest: the most a row needs besides its texts. */
 const fixedRowBytes = 2 + columns.length * 4 + 8 * 7 + 4 * 3 + 2 * 2 + 1 + 16
+/** What a usual row takes, texts and all: a first guess. */
+const usualRowBytes = 208
 /** 1970 → 2000, PostgreSQL's epoch, in microseconds. */
 const postgresEpochUs = 946_684_800_000_000
 const twoTo32 = 4_294_967_296
 
 /** One buffer for the whole batch: pg-copy-streams turns every write into two socket writes. */
 export function encodeCopy(pings: readonly Ping[]): Buffer {
-  let capacity = signature.length + 2
-  for (const ping of pings) capacity += fixedRowBytes + textBytes(ping)
-  const buffer = Buffer.allocUnsafe(capacity)
+  let buffer = Buffer.allocUnsafe(signature.length + usualRowBytes * pings.length + fixedRowBytes)
+  let view = viewOf(buffer)
   let at = signature.copy(buffer)
-
-  const int64 = (value: number): void => {
-    const high = Math.floor(value / twoTo32)
-    buffer.writeInt32BE(8, at)
-    buffer.writeInt32BE(high, at + 4)
-    buffer.writeUInt32BE(value - high * twoTo32, at + 8)
-    at += 12
-  }
-  const nothing = (): void => {
-    at = buffer.writeInt32BE(-1, at)
-  }
-  const float64 = (value: number | null): void => {
-    if (value === null) return nothing()
-    at = buffer.writeDoubleBE(value, buffer.writeInt32BE(8, at))
-  }
-  const float32 = (value: number | null): void => {
-    if (value === null) return nothing()
-    at = buffer.writeFloatBE(value, buffer.writeInt32BE(4, at))
-  }
-  const int16 = (value: number | null): void => {
-    if (value === null) return nothing()
-    at = buffer.writeInt16BE(value, buffer.writeInt32BE(2, at))
-  }
-  const text = (value: string | null): void => {
-    if (value === null) return nothing()
-    const length = buffer.write(value, at + 4)
-    buffer.writeInt32BE(length, at)
-    at += 4 + length
-  }
-
   for (const ping of pings) {
-    at = buffer.writeInt16BE(columns.length, at)
-    int64(ping.tUs - postgresEpochUs)
-    int64(ping.delivery.receivedAtUs - postgresEpochUs)
-    float64(ping.x)
-    float64(ping.y)
-    float64(ping.longitude)
-    float64(ping.latitude)
-    if (ping.seq === null) nothing()
-    else int64(ping.seq)
-    float32(ping.z)
-    float32(ping.floor)
-    float32(ping.accuracyM)
-    text(ping.method)
-    text(ping.timeSource)
-    int16(ping.rssiDbm)
-    int16(ping.batteryPct)
-    if (ping.isMoving === null) nothing()
-    else at = buffer.writeUInt8(ping.isMoving ? 1 : 0, buffer.writeInt32BE(1, at))
-    text(ping.facilityId)
-    text(ping.gatewayId)
-    text(ping.tagId)
-    text(ping.roomId)
-    text(ping.zone)
-    if (ping.props === null) nothing()
-    else {
-      // jsonb's binary form: a version byte (1), then the text.
-      const length = buffer.write(ping.props, at + 5)
-      at = buffer.writeInt32BE(length + 1, at)
-      at = buffer.writeUInt8(1, at) + length
+    const most = at + fixedRowBytes + textBytes(ping)
+    if (most > buffer.length) {
+      const larger = Buffer.allocUnsafe(most + (buffer.length >> 1))
+      buffer.copy(larger, 0, 0, at)
+      buffer = larger
+      view = viewOf(buffer)
     }
+    at = encodeRow(ping, buffer, view, at)
   }
+  if (buffer.length < at + 2) buffer = Buffer.concat([buffer], at + 2)
   at = buffer.writeInt16BE(-1, at)
   return buffer.subarray(0, at)
+}
+
+const viewOf = (buffer: Buffer): DataView => new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength)
+
+/** Writes one row from `start`, returns where it ends. A DataView is what V8 turns into single stores. */
+function encodeRow(ping: Ping, buffer: Buffer, view: DataView, start: number): number {
+  view.setInt16(start, columns.length)
+  let at = int64(view, start + 2, ping.tUs - postgresEpochUs)
+  at = int64(view, at, ping.delivery.receivedAtUs - postgresEpochUs)
+  at = float64(view, at, ping.x)
+  at = float64(view, at, ping.y)
+  at = float64(view, at, ping.longitude)
+  at = float64(view, at, ping.latitude)
+  at = ping.seq === null ? nothing(view, at) : int64(view, at, ping.seq)
+  at = float32(view, at, ping.z)
+  at = float32(view, at, ping.floor)
+  at = float32(view, at, ping.accuracyM)
+  at = ping.method === null ? nothing(view, at) : text(buffer, view, at, ping.method)
+  at = text(buffer, view, at, ping.timeSource)
+  at = int16(view, at, ping.rssiDbm)
+  at = int16(view, at, ping.batteryPct)
+  if (ping.isMoving === null) at = nothing(view, at)
+  else {
+    view.setInt32(at, 1)
+    view.setUint8(at + 4, ping.isMoving ? 1 : 0)
+    at += 5
+  }
+  at = text(buffer, view, at, ping.facilityId)
+  at = text(buffer, view, at, ping.gatewayId)
+  at = text(buffer, view, at, ping.tagId)
+  at = ping.roomId === null ? nothing(view, at) : text(buffer, view, at, ping.roomId)
+  at = ping.zone === null ? nothing(view, at) : text(buffer, view, at, ping.zone)
+  if (ping.props === null) return nothing(view, at)
+  // jsonb's binary form: a version byte (1), then the text.
+  const length = buffer.write(ping.props, at + 5)
+  view.setInt32(at, length + 1)
+  view.setUint8(at + 4, 1)
+  return at + 5 + length
+}
+
+/** NULL. */
+function nothing(view: DataView, at: number): number {
+  view.setInt32(at, -1)
+  return at + 4
+}
+
+function int64(view: DataView, at: number, value: number): number {
+  const high = Math.floor(value / twoTo32)
+  view.setInt32(at, 8)
+  view.setInt32(at + 4, high)
+  view.setUint32(at + 8, value - high * twoTo32)
+  return at + 12
+}
+
+function float64(view: DataView, at: number, value: number | null): number {
+  if (value === null) return nothing(view, at)
+  view.setInt32(at, 8)
+  view.setFloat64(at + 4, value)
+  return at + 12
+}
+
+function float32(view: DataView, at: number, value: number | null): number {
+  if (value === null) return nothing(view, at)
+  view.setInt32(at, 4)
+  view.setFloat32(at + 4, value)
+  return at + 8
+}
+
+function int16(view: DataView, at: number, value: number | null): number {
+  if (value === null) return nothing(view, at)
+  view.setInt32(at, 2)
+  view.setInt16(at + 4, value)
+  return at + 6
+}
+
+/** Ids are short and ASCII: a loop is done before Buffer.write has begun. */
+const longestLoop = 32
+
+function text(buffer: Buffer, view: DataView, at: number, value: string): number {
+  const { length } = value
+  if (length <= longestLoop) {
+    let index = 0
+    for (; index < length; index += 1) {
+      const unit = value.charCodeAt(index)
+      if (unit > 0x7f) break
+      buffer[at + 4 + index] = unit
+    }
+    if (index === length) {
+      view.setInt32(at, length)
+      return at + 4 + length
+    }
+  }
+  const written = buffer.write(value, at + 4)
+  view.setInt32(at, written)
+  return at + 4 + written
 }
 
 /** Upper bound: UTF-8 takes at most three bytes per UTF-16 unit. */
@@ -118,5 +163,4 @@ const textBytes = (ping: Ping): number =>
     ping.tagId.length +
     (ping.roomId?.length ?? 0) +
     (ping.zone?.length ?? 0) +
-    (ping.props?.length ?? 0) +
-    1)
+    (ping.props?.length ?? 0))

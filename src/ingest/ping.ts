@@ -93,8 +93,22 @@ const delimited = /^[0-9a-f]{2}([:-])[0-9a-f]{2}(?:\1[0-9a-f]{2}){4}(?:(?:\1[0-9
 const dotted = /^[0-9a-f]{4}(?:\.[0-9a-f]{4}){2,3}$/iu
 const bare = /^(?:[0-9a-f]{12}|[0-9a-f]{16})$/iu
 
+/** Ids repeat: a site has thousands of tags, and each sends a thousand pings an hour. */
+const knownIds = new Map<string, string>()
+const mostKnownIds = 65_536
+
 /** MAC and EUI-64 in upper-case hex without delimiters; anything else trimmed and otherwise verbatim. */
 export function canonicalId(id: string): string {
+  const known = knownIds.get(id)
+  if (known !== undefined) return known
+  const canonical = makeCanonical(id)
+  // A flood of made-up ids costs a new start, not memory.
+  if (knownIds.size >= mostKnownIds) knownIds.clear()
+  knownIds.set(id, canonical)
+  return canonical
+}
+
+function makeCanonical(id: string): string {
   const trimmed = id.trim()
   if (bare.test(trimmed)) return trimmed.toUpperCase()
   if (delimited.test(trimmed) || dotted.test(trimmed)) return trimmed.replaceAll(/[:.-]/gu, '').toUpperCase()
@@ -106,6 +120,54 @@ const isoTime =
 
 /** ISO 8601 with an offset → microseconds since 1970; undefined when it is not one. Digits beyond microseconds are cut. */
 export function parseIsoUs(text: string): number | undefined {
+  return parseUsualIsoUs(text) ?? parseAnyIsoUs(text)
+}
+
+const usualLength = '2026-11-22T07:00:00.123Z'.length
+const zero = 0x30
+let lastDay = Number.NaN
+let lastDayMs = 0
+
+/** What almost every gateway writes, read without a regular expression; undefined for anything else, also when it is valid. */
+function parseUsualIsoUs(text: string): number | undefined {
+  if (
+    text.length !== usualLength ||
+    text.charCodeAt(4) !== 0x2d ||
+    text.charCodeAt(7) !== 0x2d ||
+    text.charCodeAt(10) !== 0x54 ||
+    text.charCodeAt(13) !== 0x3a ||
+    text.charCodeAt(16) !== 0x3a ||
+    text.charCodeAt(19) !== 0x2e ||
+    text.charCodeAt(23) !== 0x5a
+  )
+    return undefined
+  const year = twoDigits(text, 0) * 100 + twoDigits(text, 2)
+  const month = twoDigits(text, 5)
+  const date = twoDigits(text, 8)
+  const hour = twoDigits(text, 11)
+  const minute = twoDigits(text, 14)
+  const second = twoDigits(text, 17)
+  const ms = twoDigits(text, 20) * 10 + digit(text, 22)
+  // Every comparison with NaN is false.
+  if (!(hour < 24 && minute < 60 && second < 60 && ms < 1000)) return undefined
+  const day = year * 10_000 + month * 100 + date
+  if (day !== lastDay) {
+    if (!(year >= 1000 && month >= 1 && month <= 12 && date >= 1 && date <= daysInMonth(year, month)))
+      return undefined
+    lastDayMs = Date.UTC(year, month - 1, date)
+    lastDay = day
+  }
+  return (lastDayMs + hour * 3_600_000 + minute * 60_000 + second * 1000 + ms) * 1000
+}
+
+function digit(text: string, at: number): number {
+  const value = text.charCodeAt(at) - zero
+  return value >= 0 && value <= 9 ? value : Number.NaN
+}
+
+const twoDigits = (text: string, at: number): number => digit(text, at) * 10 + digit(text, at + 1)
+
+function parseAnyIsoUs(text: string): number | undefined {
   const match = isoTime.exec(text)
   if (match === null) return undefined
   const [, year, month, day, hour, minute, second, fraction = '', zone = 'Z'] = match

@@ -9,6 +9,7 @@ import type { Decode } from './decode.ts'
 import type { Lane } from './lanes.ts'
 import type { Spool } from './spool.ts'
 import type { WriteOutcome, Writer } from './writer.ts'
+import { messageOf } from '../ops/user-error.ts'
 
 export type SinkOutcome = WriteOutcome | { readonly spooled: number }
 
@@ -138,9 +139,7 @@ export function createSpoolSink(
           startDraining()
           return { spooled: countOf(batch) }
         } catch (error) {
-          events.onProblem(
-            `the spool cannot take more: ${error instanceof Error ? error.message : String(error)}`,
-          )
+          events.onProblem(`the spool cannot take more: ${messageOf(error)}`)
           startDraining()
           await wait(retryMs, undefined, { signal })
           if (spool.pings === 0) {

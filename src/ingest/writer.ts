@@ -24,6 +24,7 @@ import { writeRejections } from './dead-letter.ts'
 import { reject } from './decode.ts'
 import { type Lane, daysToRefresh } from './lanes.ts'
 import type { Ping, Rejection, RejectionReason } from './ping.ts'
+import { sortedByKey } from './row-order.ts'
 
 export interface WriteOutcome {
   committed: number
@@ -259,29 +260,4 @@ function byDays(rows: readonly Ping[]): Ping[][] {
 const backoffMs = (attempt: number): number => {
   const full = Math.min(maxBackoffMs, firstBackoffMs * 2 ** Math.min(attempt - 1, 10))
   return full / 2 + (Math.random() * full) / 2
-}
-
-/**
- * In the order of the unique index (measured: twice the COPY rate of the order of arrival), without the duplicates
- * the batch itself holds. Of equal keys the first received stays: sort is stable.
- */
-function sortedByKey(pings: Ping[]): Ping[] {
-  pings.sort(
-    (a, b) =>
-      (a.tagId < b.tagId ? -1 : a.tagId > b.tagId ? 1 : 0) ||
-      a.tUs - b.tUs ||
-      (a.gatewayId < b.gatewayId ? -1 : a.gatewayId > b.gatewayId ? 1 : 0),
-  )
-  const rows: Ping[] = []
-  let last: Ping | undefined
-  for (const ping of pings) {
-    const isRepeat =
-      last !== undefined &&
-      last.tagId === ping.tagId &&
-      last.tUs === ping.tUs &&
-      last.gatewayId === ping.gatewayId
-    if (!isRepeat) rows.push(ping)
-    last = ping
-  }
-  return rows
 }

@@ -16,6 +16,16 @@ export class UserError extends Error {
   }
 }
 
+/** What a thrown value says, whatever was thrown: an object without a prototype cannot even be turned into text. */
+export function messageOf(error: unknown): string {
+  if (error instanceof Error) return error.message
+  try {
+    return String(error)
+  } catch {
+    return Object.prototype.toString.call(error)
+  }
+}
+
 /** A listener that could not be opened: says which address, why, and which variable moves it. Any other error is returned as it came. */
 export function explainListenError(
   error: unknown,
