@@ -102,59 +102,60 @@ export function decodeNative(value: unknown, index: number, context: NativeConte
     const item: unknown = (value as Readonly<Record<string, unknown>>)[key]
     switch (key) {
       case 'tagId':
-        if (typeof item !== 'string' || item.length > maxIdLength || item.trim() === '') return explain(value)
+        if (typeof item !== 'string' || item.length > maxIdLength || item.trim() === '')
+          return explain(value, context)
         tagId = canonicalId(item)
         break
       case 't':
         if (typeof item === 'string') {
           claimedUs = parseIsoUs(item)
-          if (claimedUs === undefined) return explain(value)
+          if (claimedUs === undefined) return explain(value, context)
         } else if (typeof item === 'number' && Number.isFinite(item)) claimedUs = Math.round(item * 1000)
-        else if (item !== null) return explain(value)
+        else if (item !== null) return explain(value, context)
         break
       case 'x':
         if (isWithin(item, -mostMetres, mostMetres)) x = item
-        else if (item !== null) return explain(value)
+        else if (item !== null) return explain(value, context)
         break
       case 'y':
         if (isWithin(item, -mostMetres, mostMetres)) y = item
-        else if (item !== null) return explain(value)
+        else if (item !== null) return explain(value, context)
         break
       case 'z':
         if (isWithin(item, -mostMetres, mostMetres)) z = item
-        else if (item !== null) return explain(value)
+        else if (item !== null) return explain(value, context)
         break
       case 'longitude':
         if (isWithin(item, -180, 180)) longitude = item
-        else if (item !== null) return explain(value)
+        else if (item !== null) return explain(value, context)
         break
       case 'latitude':
         if (isWithin(item, -90, 90)) latitude = item
-        else if (item !== null) return explain(value)
+        else if (item !== null) return explain(value, context)
         break
       case 'floor':
         if (isWithin(item, -1000, 1000)) floor = item
-        else if (item !== null) return explain(value)
+        else if (item !== null) return explain(value, context)
         break
       case 'accuracyM':
         if (isWithin(item, 0, mostMetres)) accuracyM = item
-        else if (item !== null) return explain(value)
+        else if (item !== null) return explain(value, context)
         break
       case 'rssiDbm':
         if (isWithin(item, -1000, 1000)) rssiDbm = Math.round(item)
-        else if (item !== null) return explain(value)
+        else if (item !== null) return explain(value, context)
         break
       case 'batteryPct':
         if (isWithin(item, 0, 100)) batteryPct = Math.round(item)
-        else if (item !== null) return explain(value)
+        else if (item !== null) return explain(value, context)
         break
       case 'moving':
         if (typeof item === 'boolean') isMoving = item
-        else if (item !== null) return explain(value)
+        else if (item !== null) return explain(value, context)
         break
       case 'seq':
         if (Number.isSafeInteger(item)) seq = item as number
-        else if (item !== null) return explain(value)
+        else if (item !== null) return explain(value, context)
         break
       case 'method':
         if (typeof item === 'string') {
@@ -162,29 +163,26 @@ export function decodeNative(value: unknown, index: number, context: NativeConte
           if (isMethod(known)) method = known
           // A method we have no name for is no reason to lose a position.
           else hasMore = true
-        } else if (item !== null) return explain(value)
+        } else if (item !== null) return explain(value, context)
         break
       case 'zone':
         if (typeof item === 'string' && item.length <= maxZoneLength) zone = item
-        else if (item !== null) return explain(value)
+        else if (item !== null) return explain(value, context)
         break
       case 'props':
         if (typeof item === 'object' && !Array.isArray(item)) hasMore ||= item !== null
-        else return explain(value)
+        else return explain(value, context)
         break
       case 'facilityId':
       case 'gatewayId':
-        if (typeof item === 'string') {
-          const mismatch = contradiction(key, item, context)
-          // Worse than a field out of range, but the schema's verdict comes first.
-          if (mismatch !== undefined) return refuse(value, 'topic_mismatch', mismatch)
-        } else if (item !== null) return explain(value)
+        if (typeof item === 'string' ? contradiction(key, item, context) !== undefined : item !== null)
+          return explain(value, context)
         break
       default:
         hasMore = true
     }
   }
-  if (tagId === undefined) return explain(value)
+  if (tagId === undefined) return explain(value, context)
 
   const { delivery } = context
   const { tUs, timeSource } = placeInTime(claimedUs, delivery.receivedAtUs, index, context.futureToleranceS)
@@ -223,22 +221,18 @@ export function decodeNative(value: unknown, index: number, context: NativeConte
 const isWithin = (item: unknown, least: number, most: number): item is number =>
   typeof item === 'number' && item >= least && item <= most
 
-/** What is wrong with a value that was refused. */
-const explain = (value: object): Refusal =>
-  refuse(value, 'invalid_ping', 'a field is missing, of the wrong type or out of range')
-
-/** The first thing wrong: what the schema says, then the time, then `otherwise`. */
-function refuse(value: object, reason: RejectionReason, otherwise: string): Refusal {
+/** What is wrong with a value that was refused: in the order schema, identity, time, whatever the order of its keys. */
+function explain(value: object, context: NativeContext): Refusal {
   const parsed = nativePing.safeParse(value)
   if (!parsed.success) return { reason: 'invalid_ping', detail: describeIssues(parsed.error) }
-  if (reason === 'topic_mismatch') return { reason, detail: otherwise }
-  const { t } = parsed.data
-  return typeof t === 'string' && parseIsoUs(t) === undefined
-    ? {
-        reason: 'invalid_ping',
-        detail: `t: expected ISO 8601 with an offset, or epoch milliseconds as a number, got ${JSON.stringify(t.slice(0, 64))}`,
-      }
-    : { reason, detail: otherwise }
+  for (const key of ['gatewayId', 'facilityId'] as const) {
+    const mismatch = contradiction(key, parsed.data[key] ?? context[key], context)
+    if (mismatch !== undefined) return { reason: 'topic_mismatch', detail: mismatch }
+  }
+  return {
+    reason: 'invalid_ping',
+    detail: `t: expected ISO 8601 with an offset, or epoch milliseconds as a number, got ${JSON.stringify(parsed.data.t).slice(0, 64)}`,
+  }
 }
 
 const describeType = (value: unknown): string =>

@@ -177,7 +177,9 @@ describe('the database', () => {
       what: 'the reason on /readyz',
     })
     // The log line is on its way through a pipe when readiness has already been told.
-    await service.waitForLine(/"level":50.*the tables are not what this version expects; run: rtls-ingest migrate; nothing is lost, trying again/u)
+    await service.waitForLine(
+      /"level":50.*the tables are not what this version expects; run: rtls-ingest migrate; nothing is lost, trying again/u,
+    )
     await query('ALTER TABLE dropped_by_accident RENAME TO location_history')
     expect(await service.atRest(10)).toMatchObject({ committed: 10 })
   })
