@@ -19,13 +19,21 @@ export interface Broker {
 
 const startDeadlineMs = 10_000
 
-export async function openBroker(kind: 'mosquitto' | 'aedes' | undefined): Promise<Broker> {
+export interface BrokerLimits {
+  /** Messages on their way to one client; Mosquitto's default is 20. Unlimited without. */
+  readonly window?: number
+}
+
+export async function openBroker(
+  kind: 'mosquitto' | 'aedes' | undefined,
+  { window = 0 }: BrokerLimits,
+): Promise<Broker> {
   const binary = findMosquitto()
   if (kind === 'aedes' || (kind === undefined && binary === undefined)) return openAedes()
   if (binary === undefined) throw new Error('Mosquitto is not installed')
   const port = await findFreePort()
   const config = join(makeTempFolder(), 'mosquitto.conf')
-  writeFileSync(config, `${mosquittoConfig(port).join('\n')}\n`)
+  writeFileSync(config, `${mosquittoConfig(port, window).join('\n')}\n`)
   const child = startProgram(binary, ['-c', config])
   await listening(child, port)
   return {
@@ -50,10 +58,10 @@ const describe = (child: Child, port: number) => ({
 })
 
 /** No limits on what waits, so that the service is measured and not the broker's patience; nothing on disk. */
-const mosquittoConfig = (port: number): string[] => [
+const mosquittoConfig = (port: number, window: number): string[] => [
   `listener ${port} 127.0.0.1`,
   'allow_anonymous true',
-  'max_inflight_messages 0',
+  `max_inflight_messages ${window}`,
   'max_queued_messages 0',
   'persistence false',
   'log_type error',

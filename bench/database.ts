@@ -5,7 +5,9 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { startHelper } from './children.ts'
+import { migrate } from '../src/db/migrate.ts'
 import { processCpuSeconds } from './machine.ts'
+import { rawCopy } from './raw-copy.ts'
 
 export interface BenchDatabase {
   readonly kind: 'server' | 'embedded'
@@ -16,6 +18,8 @@ export interface BenchDatabase {
   readonly client: pg.Client
   /** Removes every row but keeps the chunks, and writes out what is dirty: both sides start from the same. */
   empty(): Promise<void>
+  /** Loads rows of long ago and compresses their chunks; the number of rows. */
+  compressHistory(batches: readonly Buffer[]): Promise<number>
   /** Processor seconds of its backends so far; NaN when they run on another machine. */
   cpuSeconds(): Promise<number>
   countRows(): Promise<{ rows: number; deadLetters: number }>
@@ -34,6 +38,7 @@ export async function openDatabase(serverUrl: string | undefined): Promise<Bench
 
 async function describeDatabase(opened: Opened, kind: BenchDatabase['kind']): Promise<BenchDatabase> {
   const { url } = opened
+  await migrate(url)
   const client = new pg.Client({ connectionString: url, application_name: 'rtls-bench' })
   await client.connect()
   // Truncating chunks of a continuous aggregate's table is announced each time.
@@ -45,6 +50,7 @@ async function describeDatabase(opened: Opened, kind: BenchDatabase['kind']): Pr
     versions: await readVersions(client),
     settings: await readSettings(client),
     async empty() {
+      await client.query(`SELECT drop_chunks('location_history', older_than => INTERVAL '3 days')`)
       // Not TRUNCATE of the hypertable: it would drop the chunks, and the first COPY would have to make them again.
       const { rows } = await client.query<{ chunk: string }>(
         `SELECT format('%I.%I', chunk_schema, chunk_name) AS chunk FROM timescaledb_information.chunks
@@ -52,6 +58,17 @@ async function describeDatabase(opened: Opened, kind: BenchDatabase['kind']): Pr
       )
       await client.query(`TRUNCATE dead_letter${rows.map(({ chunk }) => `, ${chunk}`).join('')}`)
       await client.query('CHECKPOINT').catch(() => undefined)
+    },
+    async compressHistory(batches) {
+      if (batches.length === 0) return 0
+      await rawCopy(url, batches)
+      await client.query(
+        `SELECT compress_chunk(chunk) FROM show_chunks('location_history', older_than => INTERVAL '3 days') AS chunk`,
+      )
+      const { rows } = await client.query<{ rows: number }>(
+        'SELECT count(*)::integer AS rows FROM location_history',
+      )
+      return rows[0]?.rows ?? 0
     },
     cpuSeconds: async () =>
       opened.pid === undefined ? backendsCpuSeconds(url, client) : processCpuSeconds(opened.pid),

@@ -14,11 +14,12 @@ export function encodeConnect(clientId: string): Buffer {
   return Buffer.concat([header, id])
 }
 
-/** QoS 1. */
+/** QoS 1; QoS 0 with packet identifier 0. */
 export function encodePublish(topic: string, payload: Buffer, packetId: number): Buffer {
   const name = Buffer.from(topic)
-  const length = [0x32]
-  for (let rest = 2 + name.length + 2 + payload.length; ; rest >>= 7) {
+  const id = packetId === 0 ? Buffer.alloc(0) : Buffer.from([packetId >> 8, packetId & 255])
+  const length = [packetId === 0 ? 0x30 : 0x32]
+  for (let rest = 2 + name.length + id.length + payload.length; ; rest >>= 7) {
     length.push(rest > 127 ? (rest & 127) | 128 : rest)
     if (rest <= 127) break
   }
@@ -26,9 +27,10 @@ export function encodePublish(topic: string, payload: Buffer, packetId: number):
     Buffer.from(length),
     Buffer.from([name.length >> 8, name.length & 255]),
     name,
-    Buffer.from([packetId >> 8, packetId & 255]),
+    id,
     payload,
   ])
 }
 
+export const pingPacket = Buffer.from([0xc0, 0])
 export const disconnectPacket = Buffer.from([0xe0, 0])

@@ -1,5 +1,5 @@
 /** The results of a bench: their shape on disk, their table for people. Pure. */
-import type { Figures, Row } from './scenarios.ts'
+import type { Figures, Row } from './scenario.ts'
 import { type Summary, summarize } from './stats.ts'
 
 export interface ScenarioResult {

@@ -1,6 +1,6 @@
 /** Everything that stands around the service while it is measured. Opened once a bench, closed in reverse. */
 import type { AckOnlyQuestion } from './ack-only.ts'
-import { type Broker, openBroker } from './broker.ts'
+import { type Broker, type BrokerLimits, openBroker } from './broker.ts'
 import { startHelper } from './children.ts'
 import { type BenchDatabase, openDatabase } from './database.ts'
 import type { Published, PublisherQuestion } from './publisher.ts'
@@ -8,6 +8,8 @@ import type { Traffic } from './traffic.ts'
 
 export interface Rig {
   readonly broker: Broker
+  /** Another one, with limits; it may be stopped early. */
+  openBroker(limits: BrokerLimits): Promise<Broker>
   readonly database: BenchDatabase
   /** Hands prepared messages to the publisher, once. */
   load(name: string, traffic: Traffic): Promise<void>
@@ -38,13 +40,16 @@ export async function openRig(
   options: RigOptions,
   onClose: (close: () => Promise<void>) => void,
 ): Promise<Rig> {
+  const openBrokerWith = async (limits: BrokerLimits = {}): Promise<Broker> => {
+    const opened = await openBroker(options.broker, limits)
+    onClose(async () => opened.stop())
+    return opened
+  }
   const database = await openDatabase(options.databaseUrl)
   onClose(async () => database.stop())
-  const broker = await openBroker(options.broker)
-  onClose(async () => broker.stop())
+  const broker = await openBrokerWith()
   // A broker of its own: with two subscribers at one, each would be measured with the other's work.
-  const ackBroker = await openBroker(options.broker)
-  onClose(async () => ackBroker.stop())
+  const ackBroker = await openBrokerWith()
   const publisher = startHelper('publisher.ts')
   onClose(async () => publisher.stop())
   const ackOnly = startHelper('ack-only.ts')
@@ -55,9 +60,10 @@ export async function openRig(
   await askAckOnly({ kind: 'connect', url, protocolVersion })
   return {
     broker,
+    openBroker: openBrokerWith,
     database,
-    async load(name, { links, linkOf }) {
-      await askPublisher({ kind: 'load', name, links, linkOf })
+    async load(name, { links, linkOf, qos }) {
+      await askPublisher({ kind: 'load', name, links, linkOf, qos })
     },
     async publish({ name, broker: { port }, messages, perSecond }) {
       return (await askPublisher({ kind: 'publish', name, port, messages, perSecond })) as Published

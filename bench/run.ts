@@ -9,12 +9,17 @@ import { parseArgs } from 'node:util'
 import { describeMachine, describeVersions } from './machine.ts'
 import { type Results, describeSetting, formatNotes, formatTable, summarizeScenario } from './report.ts'
 import { openRig } from './rig.ts'
-import { type Plan, scenarios } from './scenarios.ts'
+import type { Plan } from './scenario.ts'
+import { scenarios } from './scenarios.ts'
 
 const help = `npm run bench -- [options]
 
   --quick               fewer pings and repetitions: under a minute, and worth accordingly less
-  --only <scenario>     ${scenarios.map(({ name }) => name).join(', ')}; repeatable
+  --only <scenario>     repeatable: ${scenarios.map(({ name }) => name).join(', ')}
+  --all                 also those that take long: ${scenarios
+    .filter(({ isLong }) => isLong)
+    .map(({ name }) => name)
+    .join(', ')}
   --pings <n>           pings of each throughput scenario
   --repetitions <n>     measured runs of each side (3)
   --seed <n>            of the pings (1)
@@ -29,6 +34,7 @@ class UsageError extends Error {}
 
 interface Arguments {
   readonly only: readonly string[]
+  readonly isAll: boolean
   readonly isQuick: boolean
   readonly pings: number | undefined
   readonly repetitions: number
@@ -45,6 +51,7 @@ function parse(argv: readonly string[]): Arguments | undefined {
       args: [...argv],
       options: {
         quick: { type: 'boolean', default: false },
+        all: { type: 'boolean', default: false },
         only: { type: 'string', multiple: true, default: [] },
         pings: { type: 'string' },
         repetitions: { type: 'string' },
@@ -58,13 +65,14 @@ function parse(argv: readonly string[]): Arguments | undefined {
     throw new UsageError(error instanceof Error ? error.message : String(error))
   }
   if (values.help) return undefined
-  const { quick, only, pings, repetitions, seed, broker, out } = values
+  const { quick, all, only, pings, repetitions, seed, broker, out } = values
   const unknown = only.find((wanted) => scenarios.every(({ name }) => name !== wanted))
   if (unknown !== undefined) throw new UsageError(`there is no scenario "${unknown}"`)
   if (broker !== undefined && broker !== 'mosquitto' && broker !== 'aedes')
     throw new UsageError('--broker is mosquitto or aedes')
   return {
     only,
+    isAll: all,
     isQuick: quick,
     pings: pings === undefined ? undefined : whole('--pings', pings),
     repetitions: repetitions === undefined ? (quick ? 2 : 3) : whole('--repetitions', repetitions),
@@ -86,7 +94,9 @@ async function bench(options: Arguments, onClose: (close: () => Promise<void>) =
   const databaseUrl = process.env['DATABASE_URL'] === '' ? undefined : process.env['DATABASE_URL']
   const machine = describeMachine()
   const rig = await openRig({ databaseUrl, broker: options.broker }, onClose)
-  const chosen = scenarios.filter(({ name }) => options.only.length === 0 || options.only.includes(name))
+  const chosen = scenarios.filter(({ name, isLong = false }) =>
+    options.only.length > 0 ? options.only.includes(name) : options.isAll || !isLong,
+  )
   const measured = []
   for (const scenario of chosen) {
     const { name, rows } = scenario
