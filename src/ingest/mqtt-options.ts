@@ -13,7 +13,12 @@ export interface SourceOptions {
   readonly sessionExpiryS: number
   /** 5 falls back to 4 (MQTT 3.1.1) when the broker does not speak it. */
   readonly protocolVersion: 4 | 5
+  /** The session of a dead replica, to be emptied: nothing is subscribed to, and a connection that is lost stays lost. */
+  readonly isAdopted?: boolean
 }
+
+export const filtersOf = ({ topics, shareGroup }: Pick<SourceOptions, 'topics' | 'shareGroup'>): string[] =>
+  topics.map((topic) => (shareGroup === null ? topic : `$share/${shareGroup}/${topic}`))
 
 /** The first wait before a new try; it doubles. */
 export const minReconnectMs = 250
@@ -30,8 +35,8 @@ export function connectOptions(options: SourceOptions): IClientOptions {
     // A persistent session: what arrives while we are away waits at the broker.
     clean: false,
     keepalive: options.keepaliveS,
-    reconnectPeriod: minReconnectMs,
-    reconnectOnConnackError: true,
+    reconnectPeriod: options.isAdopted === true ? 0 : minReconnectMs,
+    reconnectOnConnackError: options.isAdopted !== true,
     connectTimeout: 10_000,
     resubscribe: false,
     ...(options.username === null ? {} : { username: options.username }),

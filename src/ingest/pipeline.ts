@@ -49,7 +49,7 @@ export interface Pipeline {
   disconnected(): void
   /** Not stored (it was, when it was news), but acknowledged in its turn. */
   retained(message: IncomingMessage): void
-  /** Before the first message. */
+  /** Before the first message of this source. */
   attach(source: Pick<Source, 'acknowledge' | 'hold' | 'resume'>): void
   /** Pings found in the spool at start: received by the process before this one. */
   recovered(pings: number): void
@@ -254,6 +254,7 @@ export function createPipeline(
     },
     attach(attached) {
       source = attached
+      if (isHeld) attached.hold()
     },
     async drain(signal) {
       isDraining = true

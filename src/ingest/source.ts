@@ -11,7 +11,13 @@
  */
 import type { Duplex } from 'node:stream'
 import mqtt, { type MqttClient } from 'mqtt'
-import { type SourceOptions, connectOptions, minReconnectMs, sessionProperties } from './mqtt-options.ts'
+import {
+  type SourceOptions,
+  connectOptions,
+  filtersOf,
+  minReconnectMs,
+  sessionProperties,
+} from './mqtt-options.ts'
 import { type PublishPacket, type PublishTap, openPublishTap } from './publish-tap.ts'
 import { explainMqttError, isUnsupportedVersion } from './mqtt-errors.ts'
 
@@ -51,8 +57,13 @@ export interface Source {
   acknowledge(message: { readonly packetId: number; readonly epoch: number }): boolean
   hold(): void
   resume(): void
-  /** Says goodbye; the session stays at the broker. */
-  close(): Promise<void>
+  /** Gives up the subscription of an adopted session, and tells whether the broker agreed. */
+  unsubscribe(): Promise<boolean>
+  /**
+   * Says goodbye; the session stays at the broker, unless `endsSession`. MQTT 3.1.1 can only end a session by another
+   * connection, which might hit one that its owner has just made: there it stays, empty.
+   */
+  close(how?: { readonly endsSession: boolean }): Promise<void>
 }
 
 /** The private part of the seam. */
@@ -80,6 +91,7 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
   let epoch = 0
   let isHeld = false
   let isClosing = false
+  let closed: Promise<void> | undefined
   /** Since the last look of the keep-alive timer. */
   let hasReceived = false
   let hasEverConnected = false
@@ -123,9 +135,7 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
     else handlers.onMessage(message)
   }
 
-  const filters = options.topics.map((topic) =>
-    options.shareGroup === null ? topic : `$share/${options.shareGroup}/${topic}`,
-  )
+  const filters = filtersOf(options)
 
   const subscribe = (): void => {
     // Retain handling 2: do not send retained messages at the time of the subscription.
@@ -149,8 +159,10 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
     closesWithoutConnack = 0
     connectedAtMs = performance.now()
     handlers.onConnect()
+    if (options.isAdopted === true) return report(undefined)
     if (!isFirst && !connack.sessionPresent) handlers.onSessionLost()
-    if (!isSubscribed || !connack.sessionPresent) {
+    // Another replica that took us for dead has given up our subscription.
+    if (!isSubscribed || !connack.sessionPresent || options.shareGroup !== null) {
       isSubscribed = false
       subscribe()
     } else report(undefined)
@@ -163,6 +175,7 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
     clearTimeout(resubscribe)
     handlers.onDisconnect()
     if (isClosing) return
+    if (options.isAdopted === true) return report(lastReason ?? 'the broker closed the connection')
     if (!hasEverConnected) {
       closesWithoutConnack += 1
       if (closesWithoutConnack >= closesBeforeFallback && lastReason === undefined) fallBack()
@@ -187,7 +200,9 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
     if (packet.reasonCode === sessionTakenOver) noteTakeOver()
     lastReason =
       packet.reasonCode === sessionTakenOver
-        ? `another client took over the session: two processes use the client id "${options.clientId}"; give each its own MQTT_CLIENT_ID`
+        ? `another client took over the session: two processes use the client id "${options.clientId}" (give each its own MQTT_CLIENT_ID)${
+            options.shareGroup === null ? '' : ', or a replica took us for dead'
+          }`
         : `the broker ended the session (reason code ${packet.reasonCode ?? 0})`
   })
 
@@ -253,20 +268,33 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
       isHeld = false
       tap?.resume()
     },
-    async close() {
+    async unsubscribe() {
+      return new Promise((resolve) => {
+        client.unsubscribe(filters, (error, answer) => {
+          // MQTT 3.1.1 gives no codes.
+          const codes: readonly number[] =
+            answer?.cmd === 'unsuback' && 'granted' in answer ? answer.granted : []
+          resolve(!(error instanceof Error) && codes.every((code) => code < 128))
+        })
+      })
+    },
+    async close(how = { endsSession: false }) {
       isClosing = true
       clearInterval(keepalive)
-      await new Promise<void>((resolve) => {
+      closed ??= new Promise<void>((resolve) => {
         // A broker that does not answer must not keep us from stopping.
         const timer = setTimeout(() => {
           client.stream.destroy()
           resolve()
         }, closeTimeoutMs)
-        client.end(false, () => {
+        const farewell =
+          how.endsSession && version() === 5 ? { properties: { sessionExpiryInterval: 0 } } : {}
+        client.end(false, farewell, () => {
           clearTimeout(timer)
           resolve()
         })
       })
+      await closed
     },
   }
   client.connect()
