@@ -3,7 +3,8 @@
  * Guarantees: comes up in any order with broker and database; after `close` everything buffered is committed and acknowledged,
  * or still with the broker.
  */
-import { setTimeout as wait } from 'node:timers/promises'
+import { sendGatewaysAway } from './app-gateways.ts'
+import { openAppReplicas } from './app-replicas.ts'
 import type { Config } from './config-schema.ts'
 import { redactUrl } from './config.ts'
 import { openJobRunner } from './db/jobs.ts'
@@ -11,12 +12,13 @@ import { type Pool, createPool } from './db/pool.ts'
 import { openChunkPreparation, prepareDatabase } from './db/prepare.ts'
 import { openRollupRefresh } from './db/rollup-refresh.ts'
 import { openDatabaseWatch } from './db/watch.ts'
-import { type EmbeddedBroker, openEmbeddedBroker } from './embedded/broker.ts'
+import { openEmbeddedBroker } from './embedded/broker.ts'
 import { openEmbeddedDatabase } from './embedded/database.ts'
 import { templateDir } from './embedded/template.ts'
 import { openHttpServer } from './http/server.ts'
 import { createDecode } from './ingest/decode.ts'
-import { type Pipeline, createPipeline } from './ingest/pipeline.ts'
+import { type Pipeline, type PipelineLimits, createPipeline } from './ingest/pipeline.ts'
+import { type PipelineReading, sumReadings } from './ingest/reading.ts'
 import { laneOf, lateBeforeUs } from './ingest/lanes.ts'
 import { createDirectSink, createSpoolSink } from './ingest/sink.ts'
 import { openSource } from './ingest/source.ts'
@@ -33,7 +35,7 @@ import { openSimulation } from './simulate/simulate.ts'
 
 export interface App {
   readonly health: Health
-  readonly pipeline: Pipeline
+  readonly pipeline: PipelineReading
   /** What → address, for people. */
   readonly addresses: readonly (readonly [string, string])[]
   /** Seconds from receipt to commit of the messages since the last call. */
@@ -73,11 +75,13 @@ async function open(
   const health = createHealth()
   const reports = createReports(log, health)
   let pipeline: Pipeline | undefined
+  let reading: PipelineReading | undefined
   let pool: Pool | undefined
   let lags: number[] = []
 
   const metrics: Metrics = createMetrics({
-    pipeline: () => pipeline,
+    pipeline: () => reading,
+    sessionsAdopted: () => reports.sessionsAdopted(),
     sessionsLost: () => reports.sessionsLost(),
     spoolBytes: () => spool?.bytes ?? 0,
     isBrokerConnected: () => reports.isBrokerConnected(),
@@ -130,8 +134,9 @@ async function open(
   const openPool = createPool(
     {
       url: databaseUrl,
-      // Beside the hot lane: the late one, the spool's drain, the refresh of rollups, the watch, the jobs, /health/db.
-      max: config.copy.concurrency + 6,
+      // Beside the hot lane: the late one, the spool's drain, the refresh of rollups, the watch, the jobs, /health/db,
+      // and the replicas' table and their session.
+      max: config.copy.concurrency + (config.mqtt.shareGroup === null ? 6 : 10),
       connectTimeoutMs: config.database.connectTimeoutMs,
       statementTimeoutMs: config.database.statementTimeoutMs,
     },
@@ -180,30 +185,38 @@ async function open(
           },
         )
   closers.add('sink', async () => sink.close())
-  const openPipeline = createPipeline(
-    {
-      ...config.batch,
-      concurrency: config.copy.concurrency,
-      maxBufferedPings: config.limits.maxBufferedPings,
-      maxBufferedBytes: config.limits.maxBufferedBytes,
-      receiveMaximum: config.mqtt.receiveMaximum,
-    },
-    decode,
-    sink,
-    horizonUs,
-    {
-      ...metrics.observer,
-      onCommitted(lagSeconds) {
-        metrics.observer.onCommitted(lagSeconds)
-        if (lags.length < 10_000) lags.push(lagSeconds)
+  const pipelineWith = (limits: Partial<PipelineLimits>): Pipeline =>
+    createPipeline(
+      {
+        ...config.batch,
+        concurrency: config.copy.concurrency,
+        maxBufferedPings: config.limits.maxBufferedPings,
+        maxBufferedBytes: config.limits.maxBufferedBytes,
+        receiveMaximum: config.mqtt.receiveMaximum,
+        ...limits,
       },
-    },
-  )
+      decode,
+      sink,
+      horizonUs,
+      {
+        ...metrics.observer,
+        onCommitted(lagSeconds) {
+          metrics.observer.onCommitted(lagSeconds)
+          if (lags.length < 10_000) lags.push(lagSeconds)
+        },
+      },
+    )
+  const openPipeline = pipelineWith({})
   openPipeline.recovered(spool?.pings ?? 0)
   pipeline = openPipeline
-  const stallTimer = setInterval(() => reports.checkProgress(openPipeline, config.http.stalledAfterS), 1000)
+  const replicas = openAppReplicas(config, openPool, reports, pipelineWith)
+  const account = sumReadings([openPipeline, ...(replicas === undefined ? [] : [replicas.pipeline])])
+  reading = account
+  const stallTimer = setInterval(() => reports.checkProgress(account, config.http.stalledAfterS), 1000)
   closers.add('stall timer', () => clearInterval(stallTimer))
 
+  // Before its session exists: a replica that dies unknown is not missed. With a spool the database may be away.
+  if (spool === undefined) await replicas?.registered
   reports.brokerState(
     { isConnected: false, reason: 'connecting', protocolVersion: 5, isFallingBack: false },
     redactUrl(mqttUrl),
@@ -216,7 +229,7 @@ async function open(
       onRetained: (message) => openPipeline.retained(message),
       onDisconnect: () => openPipeline.disconnected(),
       onConnect: () => log.debug('connected to the broker'),
-      onSessionLost: () => reports.sessionLost(),
+      onSessionLost: () => void (replicas?.explainLostSession() ?? reports.sessionLost()),
       onTakenOver: (sentence) => hooks.onFatal(new UserError(sentence)),
       onState(state) {
         reports.brokerState(state, redactUrl(mqttUrl))
@@ -226,7 +239,11 @@ async function open(
   )
   openPipeline.attach(source)
   closers.add('source', async () => source.close())
-  closers.add('pipeline', async () => openPipeline.drain(AbortSignal.timeout(config.shutdown.deadlineMs)))
+  closers.add('pipeline', async () => {
+    const deadline = AbortSignal.timeout(config.shutdown.deadlineMs)
+    const [drained] = await Promise.allSettled([openPipeline.drain(deadline), replicas?.close(deadline)])
+    if (drained.status === 'rejected') throw drained.reason
+  })
 
   if (broker !== undefined) closers.add('gateways', async () => sendGatewaysAway(broker, openPipeline))
   const isSimulating =
@@ -244,7 +261,7 @@ async function open(
   const base = `http://${config.http.host.includes(':') ? `[${config.http.host}]` : config.http.host}:${http.port}`
   return {
     health,
-    pipeline: openPipeline,
+    pipeline: account,
     addresses: [
       ['metrics', `${base}/metrics`],
       ['readiness', `${base}/readyz`],
@@ -262,26 +279,12 @@ async function open(
       return taken
     },
     async close() {
-      const unfinished = openPipeline
       await closers.closeAll()
-      if (unfinished.buffered + unfinished.counts.inFlight > 0)
+      const unfinished = account.buffered + account.counts.inFlight
+      if (unfinished > 0)
         throw new UserError(
-          `Stopped with ${unfinished.buffered + unfinished.counts.inFlight} pings not written within ${config.shutdown.deadlineMs} ms. They were not acknowledged: the broker still has them.`,
+          `Stopped with ${unfinished} pings not written within ${config.shutdown.deadlineMs} ms. They were not acknowledged: the broker still has them.`,
         )
     },
-  }
-}
-
-/** The embedded broker forgets with the process what it has acknowledged: so gateways go first, and what it holds is taken in. */
-async function sendGatewaysAway(broker: EmbeddedBroker, pipeline: Pipeline): Promise<void> {
-  await broker.refuse()
-  let messages = -1
-  for (
-    let look = 0;
-    look < 20 && (pipeline.unacked > 0 || pipeline.counts.messages !== messages);
-    look += 1
-  ) {
-    messages = pipeline.counts.messages
-    await wait(100)
   }
 }

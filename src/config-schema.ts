@@ -35,6 +35,10 @@ export const configSchema = z.strictObject({
       .regex(/^[^/+#]+$/, 'expected a name without "/", "+" and "#"')
       .nullable()
       .default(null),
+    adoptAfterS: z
+      .int()
+      .refine((value) => value === 0 || value >= 5, 'expected 0 (never) or at least 5 seconds')
+      .default(30),
     topics: z.array(z.string().min(1)).min(1).default(['rtls/+/+/pings']),
     receiveMaximum: z.int().min(1).max(65_535).default(8192),
     keepaliveS: z.int().min(1).max(65_535).default(30),

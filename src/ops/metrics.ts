@@ -7,14 +7,16 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 import type { DatabaseStatistics } from '../db/statistics.ts'
 import { closeReasons } from '../ingest/batcher.ts'
-import type { Pipeline, PipelineObserver } from '../ingest/pipeline.ts'
+import type { PipelineObserver } from '../ingest/pipeline.ts'
 import { rejectionReasonNames } from '../ingest/ping.ts'
+import type { PipelineReading } from '../ingest/reading.ts'
 
 /** What is read at scrape time; each may be missing while the service starts. */
 export interface MetricSources {
-  readonly pipeline: () => Pipeline | undefined
+  readonly pipeline: () => PipelineReading | undefined
   readonly spoolBytes: () => number
   readonly sessionsLost: () => number
+  readonly sessionsAdopted: () => number
   readonly isBrokerConnected: () => boolean
   readonly isDatabaseUp: () => boolean
   readonly statistics: () => DatabaseStatistics | undefined
@@ -41,7 +43,7 @@ export function createMetrics(sources: MetricSources): Metrics {
   for (const kind of ['handles', 'requests', 'resources'])
     registry.removeSingleMetric(`nodejs_active_${kind}_total`)
 
-  const counter = (name: string, help: string, read: (pipeline: Pipeline) => number): void => {
+  const counter = (name: string, help: string, read: (pipeline: PipelineReading) => number): void => {
     new Counter({
       name,
       help,
@@ -126,15 +128,27 @@ export function createMetrics(sources: MetricSources): Metrics {
     Number(sources.isDatabaseUp()),
   )
 
-  new Counter({
-    name: 'rtls_mqtt_sessions_lost_total',
-    help: 'Reconnections at which the broker had no session for us any more, and so had lost our queue',
-    registers,
-    collect() {
-      this.reset()
-      this.inc(sources.sessionsLost())
-    },
-  })
+  const total = (name: string, help: string, read: () => number): void => {
+    new Counter({
+      name,
+      help,
+      registers,
+      collect() {
+        this.reset()
+        this.inc(read())
+      },
+    })
+  }
+  total(
+    'rtls_mqtt_sessions_lost_total',
+    'Reconnections at which the broker had no session for us any more, and so had lost our queue',
+    () => sources.sessionsLost(),
+  )
+  total(
+    'rtls_mqtt_sessions_adopted_total',
+    'Sessions of replicas taken for dead that this one has emptied and ended',
+    () => sources.sessionsAdopted(),
+  )
 
   const batches = new Counter({
     name: 'rtls_batches_total',

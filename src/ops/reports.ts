@@ -5,7 +5,8 @@
 import type { Judgement } from '../db/failure.ts'
 import type { DatabaseStatistics } from '../db/statistics.ts'
 import { deadLetteredIn } from '../ingest/account.ts'
-import type { Pipeline } from '../ingest/pipeline.ts'
+import type { PipelineReading } from '../ingest/reading.ts'
+import type { ReplicaEvents } from '../ingest/replicas.ts'
 import type { SessionState } from '../ingest/source.ts'
 import type { Health } from './health.ts'
 import type { Logger } from './logger.ts'
@@ -21,6 +22,8 @@ export interface Reports {
   writeFailed(judgement: Judgement, attempt: number): void
   sessionLost(): void
   sessionsLost(): number
+  readonly replicas: ReplicaEvents
+  sessionsAdopted(): number
   brokerState(state: SessionState, url: string): void
   onSuccess(job: string): void
   onFailure(job: string, error: unknown): void
@@ -28,13 +31,20 @@ export interface Reports {
   /** Nothing can be acknowledged; undefined when it can again. */
   spoolProblem(problem: string | undefined): void
   /** Readiness turns red when pings wait and nothing was committed for too long. */
-  checkProgress(pipeline: Pipeline, stalledAfterS: number): void
+  checkProgress(pipeline: PipelineReading, stalledAfterS: number): void
   isBrokerConnected(): boolean
+  /** Connected, and the broker has granted the subscription. */
+  isSubscribed(): boolean
+  protocolVersion(): 4 | 5
   isDatabaseUp(): boolean
 }
 
 export function createReports(log: Logger, health: Health): Reports {
   let isBrokerConnected = false
+  let isSubscribed = false
+  let protocolVersion: 4 | 5 = 5
+  let sessionsAdopted = 0
+  let hasReplicaProblem = false
   let lastDeadLettered = 0
   let lastDeadLetterLogMs = 0
   let hasAnswered = false
@@ -49,6 +59,13 @@ export function createReports(log: Logger, health: Health): Reports {
     return known
   }
 
+  const sessionLost = (): void => {
+    sessionsLost += 1
+    log.error(
+      'the broker had lost our session: what it had queued for us and not delivered is gone. Check its persistence and session expiry',
+    )
+  }
+
   return {
     databaseAnswers() {
       hasAnswered = true
@@ -61,15 +78,44 @@ export function createReports(log: Logger, health: Health): Reports {
       if (judgement.verdict === 'poison' || judgement.verdict === 'duplicate') return
       writing.failed(judgement, attempt)
     },
-    sessionLost() {
-      sessionsLost += 1
-      log.error(
-        'the broker had lost our session: what it had queued for us and not delivered is gone. Check its persistence and session expiry',
-      )
-    },
+    sessionLost,
     sessionsLost: () => sessionsLost,
+    replicas: {
+      onSessionLost: sessionLost,
+      onSessionEnded() {
+        log.warn(
+          'another replica had taken us for dead, and has stored what the broker kept for us; nothing is lost',
+        )
+      },
+      onOverdue({ clientId, silentS }) {
+        log.warn(
+          { replica: clientId, silentS: Math.round(silentS) },
+          'a replica has not been heard of: taking over what the broker keeps for it; nothing is lost',
+        )
+      },
+      onAdopted({ clientId }, outcome) {
+        if (outcome.kind === 'emptied') {
+          sessionsAdopted += 1
+          log.info(
+            { replica: clientId, messages: outcome.messages },
+            "stored the dead replica's messages and ended its session",
+          )
+        } else log.info({ replica: clientId, reason: outcome.reason }, "left the replica's session to itself")
+      },
+      onProblem(error) {
+        if (error !== undefined && !hasReplicaProblem)
+          log.warn(
+            { err: error },
+            'cannot renew our entry in ingest_replicas: other replicas may take us for dead',
+          )
+        hasReplicaProblem = error !== undefined
+      },
+    },
+    sessionsAdopted: () => sessionsAdopted,
     brokerState(state, url) {
       isBrokerConnected = state.isConnected
+      isSubscribed = state.isConnected && state.reason === undefined
+      protocolVersion = state.protocolVersion
       const problem =
         state.reason === undefined && state.isConnected
           ? undefined
@@ -123,6 +169,8 @@ export function createReports(log: Logger, health: Health): Reports {
       }
     },
     isBrokerConnected: () => isBrokerConnected,
+    isSubscribed: () => isSubscribed,
+    protocolVersion: () => protocolVersion,
     isDatabaseUp: () => hasAnswered && !reading.isOn() && !writing.isOn(),
   }
 }
