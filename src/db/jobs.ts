@@ -39,14 +39,15 @@ export function openJobRunner(pool: Pool, events: JobEvents): { close(): Promise
   const dueAtMs = new Map<number, number>()
   const closing = new AbortController()
 
-  const startedAtMs = Date.now()
+  // Not the time of day: a clock set back must not put off the jobs.
+  const startedAtMs = performance.now()
   const isClosing = (): boolean => closing.signal.aborted
 
   const runDue = async (): Promise<void> => {
     const jobs = await pool.use(async (client) => (await client.query<Job>(listSql)).rows, closing.signal)
     for (const job of jobs) {
       if (isClosing()) return
-      if ((dueAtMs.get(job.id) ?? startedAtMs + firstRunAfterMs(job)) > Date.now()) continue
+      if ((dueAtMs.get(job.id) ?? startedAtMs + firstRunAfterMs(job)) > performance.now()) continue
       try {
         await pool.use(async (client) => client.query(`CALL run_job(${job.id})`), closing.signal)
         events.onSuccess(job.name)
@@ -54,7 +55,7 @@ export function openJobRunner(pool: Pool, events: JobEvents): { close(): Promise
         if (isClosing()) return
         events.onFailure(job.name, error)
       }
-      dueAtMs.set(job.id, Date.now() + job.intervalMs)
+      dueAtMs.set(job.id, performance.now() + job.intervalMs)
     }
   }
 
