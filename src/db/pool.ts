@@ -15,8 +15,12 @@ export interface PoolOptions {
 }
 
 export interface Pool {
-  /** Runs `work` on a connection; destroys it when `work` fails, does not end in time, or `signal` aborts. */
-  use<T>(work: (client: pg.ClientBase) => Promise<T>, signal?: AbortSignal): Promise<T>
+  /**
+   * Runs `work` on a connection; destroys it when `work` fails, does not end in time, or `signal` aborts.
+   * `timeoutMs` replaces the statement timeout for this work: for what is known to take long, and cannot be divided.
+   */
+  use<T>(work: (client: pg.ClientBase) => Promise<T>, signal?: AbortSignal, timeoutMs?: number): Promise<T>
+  readonly statementTimeoutMs: number
   close(): Promise<void>
 }
 
@@ -43,9 +47,11 @@ export function createPool(options: PoolOptions, onIdleError: (error: Error) => 
   pool.on('remove', (client) => open.delete(client))
 
   return {
-    async use(work, signal) {
+    statementTimeoutMs: options.statementTimeoutMs,
+    async use(work, signal, timeoutMs = options.statementTimeoutMs) {
       const client = await connect(pool, signal)
-      const deadlineMs = options.statementTimeoutMs + deadlineMarginMs
+      const isSpecial = timeoutMs !== options.statementTimeoutMs
+      const deadlineMs = timeoutMs + deadlineMarginMs
       let timer: NodeJS.Timeout | undefined
       let onAbort: (() => void) | undefined
       const givenUp = new Promise<never>((_, reject) => {
@@ -59,7 +65,9 @@ export function createPool(options: PoolOptions, onIdleError: (error: Error) => 
       const ignore = (): void => undefined
       client.on('error', ignore)
       try {
+        if (isSpecial) await Promise.race([setTimeoutTo(client, timeoutMs), givenUp])
         const result = await Promise.race([work(client), givenUp])
+        if (isSpecial) await Promise.race([setTimeoutTo(client, options.statementTimeoutMs), givenUp])
         client.off('error', ignore)
         client.release()
         return result
@@ -79,6 +87,11 @@ export function createPool(options: PoolOptions, onIdleError: (error: Error) => 
       for (const client of clients) destroySocket(client)
     },
   }
+}
+
+/** Not RESET: the embedded database knows no start-up value. */
+async function setTimeoutTo(client: pg.ClientBase, timeoutMs: number): Promise<void> {
+  await client.query(`SET statement_timeout = ${timeoutMs}`)
 }
 
 /** A connection that is still being made cannot be cancelled; when it comes after all, it goes back to the pool. */

@@ -94,6 +94,49 @@ describe('late pings', () => {
     expect(await refreshDueDays(ingest.pool, 0)).toBe(0)
   })
 
+  it('of a day that takes longer than the statement timeout are refreshed in pieces, and what was cut off with more time', async () => {
+    const [rollup] = await ingest.query<{ held: string }>(`
+      SELECT format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name) AS held
+      FROM timescaledb_information.continuous_aggregates WHERE view_name = 'location_1m'`)
+    // The database's own refresh and its own error: writing buckets more than three hours apart takes longer than a minute.
+    await ingest.query(`CREATE FUNCTION too_slow() RETURNS trigger LANGUAGE plpgsql AS $$
+      DECLARE first text := coalesce(nullif(current_setting('test.first', true), ''), NEW.bucket::text);
+      BEGIN
+        PERFORM set_config('test.first', first, true);
+        IF NEW.bucket NOT BETWEEN first::timestamptz - interval '3 hours' AND first::timestamptz + interval '3 hours'
+          AND current_setting('statement_timeout')::interval <= interval '1 minute' THEN
+          RAISE EXCEPTION 'canceling statement due to statement timeout' USING ERRCODE = '57014';
+        END IF;
+        RETURN NEW;
+      END $$`)
+    await ingest.query(
+      `CREATE TRIGGER too_slow BEFORE INSERT ON ${rollup?.held} FOR EACH ROW EXECUTE FUNCTION too_slow()`,
+    )
+    try {
+      const start = Date.parse(`${daysAgo(25).slice(0, 10)}T00:00:00Z`)
+      const hourly = Array.from({ length: 24 }, (_, hour) => ({
+        tagId: 'H',
+        t: new Date(start + hour * 3_600_000 + 1_800_000).toISOString(),
+      }))
+      await ingest.writer.write(batchOf(hourly, receivedAtUs), { lane: 'late' }, hot)
+      const spans = new Map<string, number>()
+      expect(await refreshDueDays(ingest.pool, 0, undefined, spans)).toBe(1)
+      const held = `SELECT count(*)::int AS n FROM ${rollup?.held} WHERE tag_id = 'H'`
+      expect(await ingest.query(held)).toEqual([{ n: 24 }])
+      expect(await ingest.query('SHOW statement_timeout')).toEqual([{ statement_timeout: '1min' }])
+    } finally {
+      await ingest.query('DROP FUNCTION too_slow CASCADE')
+    }
+  })
+
+  it('of a day that another process is refreshing are left to it, until its claim has run out', async () => {
+    await ingest.writer.write(batchOf({ tagId: 'C', t: daysAgo(6) }, receivedAtUs), { lane: 'late' }, hot)
+    await ingest.query("UPDATE rollup_refresh_queue SET claimed_until = now() + interval '1 minute'")
+    expect(await refreshDueDays(ingest.pool, 0)).toBe(0)
+    await ingest.query("UPDATE rollup_refresh_queue SET claimed_until = now() - interval '1 second'")
+    expect(await refreshDueDays(ingest.pool, 0)).toBe(1)
+  })
+
   it('of hundreds of different days, from a broken clock, are stored in transactions of a few days each', async () => {
     const days = Array.from({ length: 300 }, (_, index) => ({ tagId: 'B', t: daysAgo(400 + index) }))
     expect(await ingest.writer.write(batchOf(days, receivedAtUs), { lane: 'late' }, hot)).toMatchObject({
