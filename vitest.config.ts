@@ -11,8 +11,8 @@ export default defineConfig({
     // A process each: the embedded database is WebAssembly with a heap of its own, and a crash must not take the others along.
     pool: 'forks',
     maxWorkers: 2, // real brokers and databases run beside them; CI has two cores
-    testTimeout: 60_000,
-    hookTimeout: 120_000, // opening an embedded database under load
+    testTimeout: 240_000, // longer than what waits in a test, so that a failure says what was awaited
+    hookTimeout: 240_000, // opening an embedded database under load
     teardownTimeout: 30_000,
     silent: 'passed-only',
     passWithNoTests: false,

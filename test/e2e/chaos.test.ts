@@ -60,7 +60,6 @@ function openGateway(url: string): Gateway {
       clearInterval(timer)
       await waitFor(() => outstanding === 0, {
         what: 'the acknowledgement of everything published',
-        deadlineMs: 60_000,
       })
       await client.endAsync(true)
     },
@@ -111,7 +110,7 @@ describe.each(['commit', 'spool'])('with ACK_MODE=%s', (mode) => {
           await running.kill('SIGKILL')
           const started = startService(options)
           // Half of the time the next kill comes while it is still starting.
-          if (random.next() < 0.5) await started.cli.waitForLine(/"msg":"running"/u, { deadlineMs: 60_000 })
+          if (random.next() < 0.5) await started.cli.waitForLine(/"msg":"running"/u)
           running = started.cli
         }
       }
@@ -120,7 +119,6 @@ describe.each(['commit', 'spool'])('with ACK_MODE=%s', (mode) => {
       await gateway.stop()
       await waitFor(async () => (await missing(database, gateway)).length === 0, {
         what: 'every acknowledged ping in location_history',
-        deadlineMs: 60_000,
       })
       await service.atRest(0)
       const [row] = await queryOnce<{ n: number; different: number; dead: number }>(

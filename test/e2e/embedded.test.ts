@@ -78,7 +78,7 @@ describe('with nothing configured', () => {
         ((await service.metrics()).get(
           'rtls_job_last_success_seconds{job="policy_refresh_continuous_aggregate:location_1m"}',
         ) ?? 0) > 0,
-      { what: 'a refresh of location_1m', deadlineMs: 30_000 },
+      { what: 'a refresh of location_1m' },
     )
     expect(
       (await service.metrics()).get(
@@ -181,7 +181,7 @@ describe('simulate and run', () => {
       )
     }
     for (let seq = 0; seq < 500; seq += 1) publish(seq)
-    await started.cli.waitForLine(/"msg":"running"/u, { deadlineMs: 60_000 })
+    await started.cli.waitForLine(/"msg":"running"/u)
     await waitFor(() => acknowledged === 500, { what: 'the acknowledgement of what came first' })
     for (let seq = 500; seq < 3000; seq += 1) publish(seq)
     await waitFor(() => acknowledged > 600, { what: 'some more acknowledgements' })

@@ -63,7 +63,6 @@ describe('the database', () => {
         (await service.readyz()).body.includes('connection'),
       {
         what: 'readiness to say that the database does not answer',
-        deadlineMs: 30_000,
       },
     )
     expect((await service.metrics()).get('rtls_unacked_messages')).toBe(1)
@@ -82,12 +81,10 @@ describe('the database', () => {
     await waitFor(async () => (await service.metrics()).get('rtls_pings_in_flight') === 10, {
       what: 'a batch in flight',
     })
-    const startedMs = performance.now()
     expect((await service.kill('SIGTERM')).code).toBe(1)
     expect(service.output()).toMatch(
       /10 pings not written within 1000 ms\. They were not acknowledged: the broker still has them/u,
     )
-    expect(performance.now() - startedMs).toBeLessThan(20_000)
   })
 
   it('cut off during COMMIT, after it committed, has every ping once, counted as committed', async () => {
@@ -125,7 +122,7 @@ describe('the database', () => {
       // aedes sends without a window: only our own bound stops it.
       const { service, publisher, toDatabase } = await setUp({
         kind: 'aedes',
-        args: ['--set', 'limits.maxBufferedPings=20000', '--set', 'mqtt.keepaliveS=2'],
+        args: ['--set', 'limits.maxBufferedPings=20000', '--set', 'mqtt.keepaliveS=5'],
       })
       toDatabase.refuse()
       toDatabase.cut()
@@ -227,7 +224,7 @@ describe('with ACK_MODE=spool', () => {
         args: ['--set', 'spool.afterMs=200'],
       })
       // Runs before the database answers: with a spool there is somewhere to put what comes.
-      await started.cli.waitForLine(/"msg":"running"/u, { deadlineMs: 60_000 })
+      await started.cli.waitForLine(/"msg":"running"/u)
       closers.push(async () => void (await started.cli.kill('SIGKILL')))
       return started.opened()
     }

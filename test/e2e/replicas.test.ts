@@ -84,14 +84,13 @@ describe('replicas on one shared subscription', () => {
     await publish(140, 200)
     await waitFor(async () => (await stored()).n === 2000, {
       what: 'everything, with nobody back',
-      deadlineMs: 40_000,
     })
     await waitFor(
       async () =>
         (await metricOf(others[0] ?? one, 'rtls_mqtt_sessions_adopted_total')) +
           (await metricOf(others[1] ?? one, 'rtls_mqtt_sessions_adopted_total')) ===
         1,
-      { what: 'one of the living to end the session', deadlineMs: 40_000 },
+      { what: 'one of the living to end the session' },
     )
     // Nothing more is dealt to the dead.
     await publish(200, 260)
@@ -117,7 +116,7 @@ describe('replicas on one shared subscription', () => {
     toDatabase.freeze()
     await publish(20, 60)
     // What it had received is stored by the other; it takes its session back at once (or, on a very slow machine, too late).
-    await two.waitForLine(/"replica":"replica-1".*taking over what the broker keeps/u, { deadlineMs: 40_000 })
+    await two.waitForLine(/"replica":"replica-1".*taking over what the broker keeps/u)
     await two.waitForLine(
       /"replica":"replica-1".*(?:left the replica's session to itself|ended its session)/u,
       {
@@ -127,11 +126,11 @@ describe('replicas on one shared subscription', () => {
     await publish(60, 100)
     toDatabase.cut()
     toDatabase.thaw()
-    await waitFor(async () => (await stored()).n === 1000, { what: 'every ping', deadlineMs: 40_000 })
-    await waitFor(async () => (await one.readyz()).status === 200, { what: 'readiness', deadlineMs: 40_000 })
+    await waitFor(async () => (await stored()).n === 1000, { what: 'every ping' })
+    await waitFor(async () => (await one.readyz()).status === 200, { what: 'readiness' })
     const before = await metricOf(one, 'rtls_pings_committed_total')
     await publish(100, 160)
-    await waitFor(async () => (await stored()).n === 1600, { what: 'the last pings', deadlineMs: 40_000 })
+    await waitFor(async () => (await stored()).n === 1600, { what: 'the last pings' })
     await one.atRest(0)
     await two.atRest(0)
     expect(await metricOf(one, 'rtls_pings_committed_total')).toBeGreaterThan(before)
@@ -145,11 +144,11 @@ describe('replicas on one shared subscription', () => {
     const two = await replica('replica-2', database.url)
     process.kill(one.pid ?? 0, 'SIGSTOP')
     await publish(0, 60)
-    await two.waitForLine(/stored the dead replica's messages and ended its session/u, { deadlineMs: 60_000 })
+    await two.waitForLine(/stored the dead replica's messages and ended its session/u)
     await waitFor(async () => (await stored()).n === 600, { what: 'the share of both' })
     process.kill(one.pid ?? 0, 'SIGCONT')
-    await one.waitForLine(/another replica had taken us for dead/u, { deadlineMs: 60_000 })
-    await waitFor(async () => (await one.readyz()).status === 200, { what: 'readiness', deadlineMs: 40_000 })
+    await one.waitForLine(/another replica had taken us for dead/u)
+    await waitFor(async () => (await one.readyz()).status === 200, { what: 'readiness' })
     const before = await metricOf(one, 'rtls_pings_received_total')
     await publish(60, 120)
     await waitFor(async () => (await stored()).n === 1200, { what: 'the rest' })

@@ -110,8 +110,11 @@ describe('the service', () => {
     await waitFor(async () => (await service.metrics()).get('rtls_unacked_messages') === 10, {
       what: 'ten messages received',
     })
-    await waitFor(async () => (await service.readyz()).status === 503, { what: 'readiness to turn red' })
-    expect((await service.readyz()).body).toContain('cannot be reached')
+    // The first word may be that a connection broke.
+    await waitFor(async () => (await service.readyz()).body.includes('cannot be reached'), {
+      what: 'readiness to say what is away',
+    })
+    expect((await service.readyz()).status).toBe(503)
     expect((await service.metrics()).get('rtls_database_up')).toBe(0)
     await service.kill('SIGKILL')
 
@@ -131,7 +134,6 @@ describe('the service', () => {
     const again = await openService({ mqttUrl, databaseUrl: database.url })
     await waitFor(async () => (await countOf('location_history')) === 3000, {
       what: 'all 3,000 pings',
-      deadlineMs: 30_000,
     })
     await again.atRest(0)
     expect(
@@ -182,12 +184,11 @@ describe('the service', () => {
     })
     await started.cli.waitForLine(/the database cannot be reached; nothing is lost, trying again/u)
     await toDatabase.accept()
-    await started.cli.waitForLine(/nothing listens at the address in MQTT_URL/u, { deadlineMs: 30_000 })
+    await started.cli.waitForLine(/nothing listens at the address in MQTT_URL/u)
     await toBroker.accept()
     const service: Service = started.opened()
     await waitFor(async () => (await service.readyz()).status === 200, {
       what: 'readiness',
-      deadlineMs: 30_000,
     })
     await publishAll(publisher, 1)
     expect(await service.atRest(10)).toMatchObject({ committed: 10 })

@@ -166,7 +166,7 @@ describe('replicas that were all cut off from the database', () => {
     // Real time on purpose: longer than the term, so that both are overdue when the database is back.
     await wait(termS * 1000)
     await proxy.accept()
-    await waitFor(() => taken.length > 0, { what: 'somebody to be taken for dead', deadlineMs: 30_000 })
+    await waitFor(() => taken.length > 0, { what: 'somebody to be taken for dead' })
     expect(taken).toEqual(['dead'])
   })
 })

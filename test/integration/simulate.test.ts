@@ -180,7 +180,6 @@ describe('a simulated hospital at a real broker', () => {
     const report = await openRun(port, { rate: 2000, durationS: 1.5, tags: 300 }).simulation.done
     expect(report.pings).toBe(3000)
     expect(report.seconds).toBeGreaterThan(1.45)
-    expect(report.seconds).toBeLessThan(3)
   })
 
   it('sends the same messages for the same seed and start', async () => {

@@ -56,7 +56,7 @@ async function openProcess(): Promise<KillableDatabase> {
     started.stdout.on('data', (chunk: Buffer) => {
       output += chunk.toString()
     })
-    await waitFor(() => output.includes('open'), { what: 'the database process', deadlineMs: 60_000 })
+    await waitFor(() => output.includes('open'), { what: 'the database process' })
   }
   const kill = async (): Promise<void> => {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return

@@ -23,7 +23,7 @@ export async function openIngest(): Promise<Ingest> {
   const database = await openTestDatabase()
   await migrate(database.url)
   const pool = createPool(
-    { url: database.url, max: 4, connectTimeoutMs: 5000, statementTimeoutMs: 60_000 },
+    { url: database.url, max: 4, connectTimeoutMs: 60_000, statementTimeoutMs: 60_000 },
     () => undefined,
   )
   const failures: Judgement[] = []

@@ -36,7 +36,7 @@ export interface MosquittoOptions {
   config?: string[]
 }
 
-const START_DEADLINE_MS = 20_000
+const START_DEADLINE_MS = 60_000
 const STOP_DEADLINE_MS = 10_000
 const TRIES = 5
 

@@ -2,7 +2,7 @@
 import pg from 'pg'
 
 export async function queryOnce<Row extends pg.QueryResultRow>(url: string, sql: string): Promise<Row[]> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5000 })
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 60_000 })
   // The database may be killed meanwhile; the query under way reports it.
   client.on('error', () => undefined)
   await client.connect()
