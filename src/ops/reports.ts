@@ -46,7 +46,7 @@ export function createReports(log: Logger, health: Health): Reports {
   let sessionsAdopted = 0
   let hasReplicaProblem = false
   let lastDeadLettered = 0
-  let lastDeadLetterLogMs = 0
+  let lastDeadLetterLogMs = -Infinity
   let hasAnswered = false
   let sessionsLost = 0
   let hasWarnedOfQos0 = false
@@ -156,7 +156,7 @@ export function createReports(log: Logger, health: Health): Reports {
           'a gateway publishes with QoS 0: what is lost on the way is lost for good. Let gateways publish with QoS 1',
         )
       }
-      if (deadLettered > lastDeadLettered && Date.now() - lastDeadLetterLogMs > deadLetterLogEveryMs) {
+      if (deadLettered > lastDeadLettered && performance.now() - lastDeadLetterLogMs > deadLetterLogEveryMs) {
         log.warn(
           {
             pings: deadLettered - lastDeadLettered,
@@ -165,7 +165,7 @@ export function createReports(log: Logger, health: Health): Reports {
           'pings went to dead_letter',
         )
         lastDeadLettered = deadLettered
-        lastDeadLetterLogMs = Date.now()
+        lastDeadLetterLogMs = performance.now()
       }
     },
     isBrokerConnected: () => isBrokerConnected,
@@ -186,17 +186,17 @@ function createOutage(log: Logger, health: Health, component: 'database' | 'writ
   let lastReminderMs = 0
   return {
     failed({ verdict, because, code, message }, attempt) {
-      sinceMs ??= Date.now()
+      sinceMs ??= performance.now()
       const isNews = health.set(component, `${because}${code === null ? '' : ` (${code})`}: ${message}`)
-      if (!isNews && Date.now() - lastReminderMs < remindEveryMs) return
-      lastReminderMs = Date.now()
+      if (!isNews && performance.now() - lastReminderMs < remindEveryMs) return
+      lastReminderMs = performance.now()
       const line = `${component}: ${because}; nothing is lost, trying again`
       if (verdict === 'fatal') log.error({ code, message, attempt }, line)
       else log.warn({ code, message, attempt }, line)
     },
     end() {
       if (sinceMs === undefined) return
-      log.info({ seconds: Math.round((Date.now() - sinceMs) / 1000) }, `${component}: works again`)
+      log.info({ seconds: Math.round((performance.now() - sinceMs) / 1000) }, `${component}: works again`)
       sinceMs = undefined
       health.set(component, undefined)
     },
