@@ -6,7 +6,7 @@ import net from 'node:net'
 import type { Config } from '../config-schema.ts'
 import { redactUrl } from '../config.ts'
 import { judge } from '../db/failure.ts'
-import { openEmbeddedDatabase } from '../embedded/database.ts'
+import { embeddedUrl, openEmbeddedDatabase } from '../embedded/database.ts'
 import { templateDir } from '../embedded/template.ts'
 import { UserError } from '../ops/user-error.ts'
 
@@ -36,7 +36,7 @@ export async function withDatabase<T>(
   const database: CommandDatabase =
     url === null
       ? {
-          url: embedded?.url ?? `postgres://postgres@${host}:${port}/postgres`,
+          url: embedded?.url ?? embeddedUrl(config.database),
           name: `the embedded database in ${dataDir}`,
         }
       : { url, name: redactUrl(url) }

@@ -6,13 +6,16 @@
  * every other connection 57P02 as after the crash of a PostgreSQL server process, and the data directory is opened again.
  * A session that holds the backend in its transaction block and sends nothing for a minute, while others wait, is ended (25P03):
  * on a server it would hold its locks, here it would hold everything.
- * There is no authentication and any user and database name is accepted (all are `postgres`, a superuser): bind it to loopback.
+ * A client that comes before the database is open, or while it is opened again, gets 57P03, as from any server.
+ * Any user and database name is accepted (all are `postgres`, a superuser), with the one password (SCRAM-SHA-256) where there
+ * is one; without, bind it to loopback.
  */
 
 import { randomInt } from 'node:crypto'
 import { createServer, type Server } from 'node:net'
 import { EngineTrapped, type Engine } from './database-engine.ts'
 import { BackendError, createBackend, type Backend } from './session-backend.ts'
+import { createVerifier } from './scram.ts'
 import { createSessionState } from './session-state.ts'
 import { createSession, encodeNegotiation, readStartupSettings, type Session } from './session.ts'
 import type { Work } from './session-input.ts'
@@ -29,6 +32,7 @@ export interface DatabaseServer {
 export interface DatabaseServerOptions {
   readonly host: string
   readonly port: number
+  readonly password: string | null
   reopen(): Promise<Engine>
   /** The backend trapped with this error and runs again. */
   onReopened(cause: Error): void
@@ -53,8 +57,13 @@ export async function listenForClients(options: DatabaseServerOptions): Promise<
   let isClosing = false
   let nextId = 1
 
+  const verifier = options.password === null ? undefined : createVerifier(options.password)
   const server = createServer((socket) => {
-    const session = createSession(nextId++, socket, (session) => {
+    const session = createSession(nextId++, socket, verifier, (session) => {
+      if (engine === undefined && session.pending?.kind === 'startup') {
+        session.fail('57P03', 'the embedded database is starting up')
+        return
+      }
       waiting.add(session)
       wake()
     })

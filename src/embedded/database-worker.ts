@@ -13,6 +13,7 @@ export interface DatabaseWorkerData {
   readonly templateDir: string | undefined
   readonly host: string
   readonly port: number
+  readonly password: string | null
 }
 
 /** What the thread tells its owner. Errors lose their class and code on the way, so the code goes beside. */
@@ -43,6 +44,7 @@ try {
   const server = await listenForClients({
     host: data.host,
     port: data.port,
+    password: data.password,
     reopen: async () => openEngine(data.dataDir),
     onReopened: (error) => {
       tellError('reopened', error)

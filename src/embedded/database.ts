@@ -22,7 +22,7 @@ import { lockDataDir } from './database-lock.ts'
 import type { DatabaseWorkerData, DatabaseWorkerMessage } from './database-worker.ts'
 
 export interface EmbeddedDatabase {
-  /** postgres://postgres@127.0.0.1:PORT/postgres */
+  /** postgres://postgres@127.0.0.1:PORT/postgres, with the password where there is one */
   readonly url: string
   readonly port: number
   close(): Promise<void>
@@ -36,6 +36,8 @@ export interface EmbeddedDatabaseOptions {
   readonly host: string
   /** 0: any free one. */
   readonly port: number
+  /** What clients must give; null or absent: nothing. */
+  readonly password?: string | null
   /** The worker died, or its backend trapped and could not be reopened. The database is gone. */
   onCrash(error: Error): void
   /** The backend trapped with this error and was reopened: connections were lost, data were not. Worth a warning in the log. */
@@ -57,7 +59,7 @@ export async function openEmbeddedDatabase(options: EmbeddedDatabaseOptions): Pr
   try {
     const { worker, port } = await startWorker(dataDir, options)
     return {
-      url: `postgres://postgres@${reachableHost(options.host)}:${port}/postgres`,
+      url: embeddedUrl({ ...options, port }),
       port,
       async close() {
         await stopWorker(worker)
@@ -76,8 +78,8 @@ async function startWorker(
 ): Promise<{ worker: Worker; port: number }> {
   // Under vitest this file runs from src/, where a Worker cannot load .ts on Node 20; the compiled one is right from src/ and dist/.
   const file = new URL('../../dist/embedded/database-worker.js', import.meta.url)
-  const { host, templateDir } = options
-  const workerData: DatabaseWorkerData = { dataDir, templateDir, host, port: options.port }
+  const { host, templateDir, password = null } = options
+  const workerData: DatabaseWorkerData = { dataDir, templateDir, host, port: options.port, password }
   // Without the flags of this process: loaders and --input-type are for its own modules.
   const worker = new Worker(file, { workerData, name: 'embedded database', execArgv: [] })
   return new Promise((resolve, reject) => {
@@ -135,6 +137,16 @@ async function stopWorker(worker: Worker): Promise<void> {
   }, CLOSE_TIMEOUT_MS)
   await ended
   clearTimeout(timer)
+}
+
+/** How a client reaches an embedded database with these options. */
+export function embeddedUrl({
+  host,
+  port,
+  password = null,
+}: Pick<EmbeddedDatabaseOptions, 'host' | 'port' | 'password'>): string {
+  const login = password === null ? 'postgres' : `postgres:${encodeURIComponent(password)}`
+  return `postgres://${login}@${reachableHost(host)}:${port}/postgres`
 }
 
 /** A wildcard address is for listening; a client needs a real one. */

@@ -186,6 +186,7 @@ export function createBackend(engine: Engine): Backend {
         case 'copy-fail':
           return failCopy(session, work)
         case 'startup':
+        case 'password':
         case 'refuse-encryption':
         case 'leave':
           throw new Error(`${work.kind} is the server's business`)

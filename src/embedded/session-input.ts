@@ -26,6 +26,8 @@ export type Work =
     }
   /** Messages up to and including Sync or Flush. */
   | { readonly kind: 'extended'; readonly messages: readonly Buffer[] }
+  /** An answer to a request for authentication. */
+  | { readonly kind: 'password'; readonly message: Buffer }
   /** Terminate, CancelRequest, or the end of the stream: nothing follows. */
   | { readonly kind: 'leave' }
 
@@ -127,7 +129,7 @@ export function createSessionInput(): SessionInput {
       case 'F':
         throw new ProtocolError('function calls by message are not supported; use SELECT')
       case 'p':
-        throw new ProtocolError('no password was asked for')
+        return { kind: 'password', message }
       default:
         // CopyData, CopyDone and CopyFail outside a COPY: still on their way after its error. To be ignored, says the protocol.
         return undefined

@@ -1,11 +1,12 @@
 /**
- * One client's connection: socket → pieces of work → the server's queue, and answers → socket. Owns the socket and its
- * backpressure: a client that sends faster than its work is done is paused, one that does not read gets no further work done.
+ * One client's connection: socket → pieces of work → the server's queue, and answers → socket. Owns the password, where one is
+ * asked for: the server sees a client that has given it. Owns the socket and its backpressure: a client that sends faster than its work is done is paused, one that does not read gets no further work done.
  */
 
 import type { Socket } from 'node:net'
 import type { SessionState } from './session-state.ts'
 import { createSessionInput, type Work } from './session-input.ts'
+import { createScramExchange, type ScramExchange, type Verifier } from './scram.ts'
 import { encodeError, encodeMessage, encodeStrings, ProtocolError } from './wire.ts'
 
 export interface Session {
@@ -32,10 +33,20 @@ const MAX_WAITING_BYTES = 1024 * 1024
 const FAREWELL_MS = 5_000
 const KEEPALIVE_MS = 60_000
 
-/** `onWork` is called whenever `pending` becomes defined. The last work of every session is `leave`. */
-export function createSession(id: number, socket: Socket, onWork: (session: Session) => void): Session {
+/**
+ * `onWork` is called whenever `pending` becomes defined. The last work of every session is `leave`.
+ * Without a verifier no password is asked for.
+ */
+export function createSession(
+  id: number,
+  socket: Socket,
+  verifier: Verifier | undefined,
+  onWork: (session: Session) => void,
+): Session {
   const input = createSessionInput()
   let pending: Work | undefined
+  /** While the password is awaited: the start-up it is for. */
+  let login: { readonly startup: Work & { kind: 'startup' }; readonly exchange: ScramExchange } | undefined
   let lastHeardAt = performance.now()
   let isFailed = false
   let isOver = false
@@ -84,6 +95,28 @@ export function createSession(id: number, socket: Socket, onWork: (session: Sess
     onWork(session)
   }
 
+  function logIn(work: Work | undefined): void {
+    if (work === undefined) return
+    if (login === undefined || work.kind !== 'password') {
+      session.fail('08P01', login === undefined ? 'no password was asked for' : 'expected a password')
+      return
+    }
+    const answer = login.exchange.answer(work.message)
+    if (answer === undefined) {
+      const user = login.startup.parameters.get('user') ?? ''
+      session.fail('28P01', `password authentication failed for user "${user}"`)
+      return
+    }
+    session.send([answer.reply])
+    if (!answer.isDone) {
+      session.advance()
+      return
+    }
+    pending = login.startup
+    login = undefined
+    onWork(session)
+  }
+
   function look(): void {
     if (pending !== undefined || isOver) return
     // A client that does not read its answers waits; its last work, leaving, does not.
@@ -98,7 +131,13 @@ export function createSession(id: number, socket: Socket, onWork: (session: Sess
     if (pending?.kind === 'refuse-encryption') {
       socket.write('N')
       session.advance()
-    } else if (pending !== undefined) onWork(session)
+    } else if (pending?.kind === 'startup' && verifier !== undefined) {
+      login = { startup: pending, exchange: createScramExchange(verifier) }
+      session.send([login.exchange.request])
+      session.advance()
+    } else if (pending?.kind === 'password' || (login !== undefined && pending?.kind !== 'leave'))
+      logIn(pending)
+    else if (pending !== undefined) onWork(session)
     if (socket.isPaused() && input.pendingBytes < MAX_WAITING_BYTES) socket.resume()
   }
 
