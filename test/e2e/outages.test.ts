@@ -5,6 +5,7 @@ import path from 'node:path'
 import type pg from 'pg'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { openTestBroker } from '../support/broker.ts'
+import { openGuardedDatabase } from '../support/database-process.ts'
 import { type Publisher, openPublisher } from '../support/publisher.ts'
 import { type Stored, message, storedIn } from '../support/numbered.ts'
 import { type Service, openService } from '../support/service.ts'
@@ -117,7 +118,7 @@ describe('the database', () => {
 
   it(
     'away while a million pings are offered costs no more memory than the bound',
-    { timeout: 240_000 },
+    { timeout: 600_000 },
     async () => {
       // aedes sends without a window: only our own bound stops it.
       const { service, publisher, toDatabase } = await setUp({
@@ -139,7 +140,10 @@ describe('the database', () => {
       expect(metrics.get('process_resident_memory_bytes')).toBeLessThan(400_000_000)
       expect(metrics.get('rtls_mqtt_connected')).toBe(1)
       await toDatabase.accept()
-      expect(await service.atRest(count * 1000)).toMatchObject({ committed: count * 1000, duplicates: 0 })
+      expect(await service.atRest(count * 1000, 400_000)).toMatchObject({
+        committed: count * 1000,
+        duplicates: 0,
+      })
       expect(await stored()).toEqual({ n: count * 1000, different: count * 1000 })
     },
   )
@@ -179,6 +183,35 @@ describe('the database', () => {
     )
     await query('ALTER TABLE dropped_by_accident RENAME TO location_history')
     expect(await service.atRest(10)).toMatchObject({ committed: 10 })
+  })
+})
+
+describe('the password of the database', () => {
+  it('changed while the service runs keeps everything, and asks for an operator', async () => {
+    const guarded = await openGuardedDatabase('before')
+    closers.push(guarded.close)
+    const broker = await openTestBroker('mosquitto')
+    closers.push(async () => broker.stop())
+    const publisher = await openPublisher(broker.url)
+    closers.push(async () => publisher.close())
+    const service = await openService({ mqttUrl: broker.url, databaseUrl: guarded.url })
+    closers.push(async () => void (await service.kill('SIGKILL')))
+    await publisher.publish('rtls/h1/gw-1/pings', message(0, 10))
+    await service.atRest(10)
+    await guarded.restart('after')
+    await publisher.publish('rtls/h1/gw-1/pings', message(10, 10))
+    await waitFor(
+      async () =>
+        (await service.readyz()).body.includes('the database refuses this user or password (28P01)'),
+      { what: 'the reason on /readyz' },
+    )
+    await service.waitForLine(
+      /"level":50.*"msg":"writer: the database refuses this user or password; nothing is lost, trying again"/u,
+    )
+    expect((await service.metrics()).get('rtls_unacked_messages')).toBe(1)
+    await guarded.restart('before')
+    expect(await service.atRest(20)).toMatchObject({ committed: 20, duplicates: 0, deadLettered: 0 })
+    expect(await storedIn(guarded.url)).toEqual({ n: 20, different: 20 })
   })
 })
 

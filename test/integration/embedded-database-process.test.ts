@@ -84,7 +84,7 @@ test('a query that crashes the backend costs its connection, and the database is
   expect(await failure(one.query('SELECT 1')).catch(() => ({ code: '57P02' }))).toMatchObject({
     code: '57P02',
   })
-  const three = await openClient(own.url)
+  const three = await waitFor(async () => openClient(own.url), { what: 'the database to be open again' })
   expect((await three.query('SELECT a FROM kept')).rows).toEqual([{ a: 1 }])
 })
 

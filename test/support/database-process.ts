@@ -16,14 +16,14 @@ import { waitFor } from './wait-for.ts'
 export interface KillableDatabase {
   readonly url: string
   /** kill -9, and start again on the same port with the same data; resolves when it answers. */
-  killAndRestart(): Promise<void>
-  close(): Promise<void>
+  killAndRestart: () => Promise<void>
+  close: () => Promise<void>
 }
 
 const modulePath = path.resolve(import.meta.dirname, '../../dist/embedded/database.js')
 const script = `
   const { openEmbeddedDatabase } = await import(process.argv[1])
-  await openEmbeddedDatabase({ dataDir: process.argv[2], templateDir: process.argv[4], host: '127.0.0.1', port: Number(process.argv[3]), onCrash(error) { throw error } })
+  await openEmbeddedDatabase({ password: process.argv[5] ?? null, dataDir: process.argv[2], templateDir: process.argv[4], host: '127.0.0.1', port: Number(process.argv[3]), onCrash(error) { throw error } })
   process.stdout.write('open\\n')
 `
 
@@ -33,7 +33,19 @@ export async function openKillableDatabase(): Promise<KillableDatabase> {
     : openServer()
 }
 
-async function openProcess(): Promise<KillableDatabase> {
+/** The embedded one, whatever other tests use, asking for this password; each restart may change it. */
+export async function openGuardedDatabase(password: string): Promise<{
+  readonly url: string
+  readonly restart: (password: string) => Promise<void>
+  readonly close: () => Promise<void>
+}> {
+  const { url, killAndRestart, close } = await openProcess(password)
+  return { url, restart: killAndRestart, close }
+}
+
+async function openProcess(
+  password?: string,
+): Promise<KillableDatabase & { killAndRestart: (password?: string) => Promise<void> }> {
   const templateDir = await prepareTemplate()
   const dataDir = mkdtempSync(path.join(tmpdir(), 'rtls-killable-'))
   const probe = net.createServer()
@@ -43,10 +55,19 @@ async function openProcess(): Promise<KillableDatabase> {
   })
   let child: ChildProcess | undefined
   atProcessEnd(() => child?.kill('SIGKILL'))
-  const start = async (): Promise<void> => {
+  const start = async (password?: string): Promise<void> => {
     const started = spawn(
       process.execPath,
-      ['--input-type=module', '-e', script, modulePath, dataDir, String(port), templateDir],
+      [
+        '--input-type=module',
+        '-e',
+        script,
+        modulePath,
+        dataDir,
+        String(port),
+        templateDir,
+        ...(password === undefined ? [] : [password]),
+      ],
       {
         stdio: ['ignore', 'pipe', 'inherit'],
       },
@@ -63,12 +84,13 @@ async function openProcess(): Promise<KillableDatabase> {
     child.kill('SIGKILL')
     await once(child, 'exit')
   }
-  await start()
+  await start(password)
+  const login = password === undefined ? 'postgres' : `postgres:${password}`
   return {
-    url: `postgres://postgres@127.0.0.1:${port}/postgres`,
-    async killAndRestart() {
+    url: `postgres://${login}@127.0.0.1:${port}/postgres`,
+    killAndRestart: async (changed: string | undefined = password) => {
       await kill()
-      await start()
+      await start(changed)
     },
     async close() {
       await kill()

@@ -11,7 +11,7 @@ export interface Service extends Cli {
    * Waits until `received` pings were received and all of them are settled, and asserts the conservation identity.
    * Returns the account.
    */
-  atRest(received: number): Promise<Account>
+  atRest(received: number, deadlineMs?: number): Promise<Account>
 }
 
 export interface Account {
@@ -41,7 +41,8 @@ export async function openService(options: ServiceOptions = {}): Promise<Service
 
 /** The same without waiting: for starts that wait for something themselves. */
 export function startService(options: ServiceOptions = {}): { readonly cli: Cli; opened(): Service } {
-  const cli = startCli(['run', ...(options.args ?? [])], {
+  // On a slow machine a clean stop may take longer than an operator would wait.
+  const cli = startCli(['run', '--set', 'shutdown.deadlineMs=60000', ...(options.args ?? [])], {
     env: {
       HTTP_PORT: '0',
       MQTT_PORT: '0',
@@ -68,7 +69,7 @@ export function startService(options: ServiceOptions = {}): { readonly cli: Cli;
           const response = await fetch(`${http}/readyz`)
           return { status: response.status, body: await response.text() }
         },
-        async atRest(received) {
+        async atRest(received, deadlineMs) {
           const healed = cli.stdout.find((line) => /"level":(?:40|50).*"msg":"broker: /u.test(line))
           if (healed !== undefined && options.mayReconnect !== true)
             throw new Error(`the service lost its broker unexpectedly: ${healed}`)
@@ -79,6 +80,7 @@ export function startService(options: ServiceOptions = {}): { readonly cli: Cli;
             },
             {
               what: `${received} pings received and none waiting:\n${cli.output().slice(-3000)}`,
+              ...(deadlineMs === undefined ? {} : { deadlineMs }),
             },
           )
         },
