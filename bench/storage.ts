@@ -107,6 +107,7 @@ function day(count: number, seed: number): Ping[] {
         isMoving: isCarried,
         seq,
         method: 'UWB',
+        fix: null,
         props: null,
       })
     }

@@ -6,10 +6,11 @@
 import { z } from 'zod'
 import {
   type Delivery,
+  type Fix,
   type Ping,
-  type RejectionReason,
   type TrackingMethod,
   canonicalId,
+  fixes,
   maxIdLength,
   parseIsoUs,
   placeInTime,
@@ -38,6 +39,7 @@ export const nativePing = z.looseObject({
   moving: z.boolean().nullish(),
   seq: z.int().nullish(),
   method: z.string().nullish(),
+  fix: z.enum(fixes).nullish(),
   zone: z.string().max(maxZoneLength).nullish(),
   props: z.record(z.string(), z.unknown()).nullish(),
   // Identity comes from the topic; a payload may repeat it, never change it.
@@ -94,6 +96,7 @@ export function decodeNative(value: unknown, index: number, context: NativeConte
   let isMoving: boolean | null = null
   let seq: number | null = null
   let method: TrackingMethod | null = null
+  let fix: Fix | null = null
   let zone: string | null = null
   let hasMore = false
 
@@ -165,6 +168,10 @@ export function decodeNative(value: unknown, index: number, context: NativeConte
           else hasMore = true
         } else if (item !== null) return explain(value, context)
         break
+      case 'fix':
+        if (isFix(item)) fix = item
+        else if (item !== null) return explain(value, context)
+        break
       case 'zone':
         if (typeof item === 'string' && item.length <= maxZoneLength) zone = item
         else if (item !== null) return explain(value, context)
@@ -214,9 +221,12 @@ export function decodeNative(value: unknown, index: number, context: NativeConte
     isMoving,
     seq,
     method,
+    fix,
     props,
   }
 }
+
+const isFix = (item: unknown): item is Fix => (fixes as readonly unknown[]).includes(item)
 
 const isWithin = (item: unknown, least: number, most: number): item is number =>
   typeof item === 'number' && item >= least && item <= most

@@ -26,14 +26,15 @@ const columns = [
   'room_id',
   'zone',
   'props',
+  'fix',
 ] as const
 
 export const columnList = columns.join(', ')
 
 const signature = Buffer.from('PGCOPY\n\xFF\r\n\0\0\0\0\0\0\0\0\0', 'latin1')
 
-/** Column count, 21 lengths, and every fixed-width value at its widest: the most a row needs besides its texts. */
-const fixedRowBytes = 2 + columns.length * 4 + 8 * 7 + 4 * 3 + 2 * 2 + 1 + 16
+/** Column count, the lengths, and every fixed-width value at its widest: the most a row needs besides its texts. */
+const fixedRowBytes = 2 + columns.length * 4 + 8 * 7 + 4 * 3 + 2 * 2 + 1 + 27
 /** What a usual row takes, texts and all: a first guess. */
 const usualRowBytes = 208
 /** 1970 → 2000, PostgreSQL's epoch, in microseconds. */
@@ -90,12 +91,15 @@ function encodeRow(ping: Ping, buffer: Buffer, view: DataView, start: number): n
   at = text(buffer, view, at, ping.tagId)
   at = ping.roomId === null ? nothing(view, at) : text(buffer, view, at, ping.roomId)
   at = ping.zone === null ? nothing(view, at) : text(buffer, view, at, ping.zone)
-  if (ping.props === null) return nothing(view, at)
-  // jsonb's binary form: a version byte (1), then the text.
-  const length = buffer.write(ping.props, at + 5)
-  view.setInt32(at, length + 1)
-  view.setUint8(at + 4, 1)
-  return at + 5 + length
+  if (ping.props === null) at = nothing(view, at)
+  else {
+    // jsonb's binary form: a version byte (1), then the text.
+    const length = buffer.write(ping.props, at + 5)
+    view.setInt32(at, length + 1)
+    view.setUint8(at + 4, 1)
+    at += 5 + length
+  }
+  return ping.fix === null ? nothing(view, at) : text(buffer, view, at, ping.fix)
 }
 
 /** NULL. */

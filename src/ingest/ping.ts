@@ -21,6 +21,13 @@ export interface Delivery {
 export type TrackingMethod = 'RFID' | 'BLE' | 'QR' | 'GPS' | 'MANUAL' | 'NFC' | 'UWB' | 'WIFI'
 export type TimeSource = 'device' | 'received' | 'replaced'
 
+/**
+ * How a ping knows where its tag was. `proximity`: heard by this locator, whose coordinates are not the tag's;
+ * `presence`: in the room of this gateway, or in this zone.
+ */
+export const fixes = ['position', 'approximate', 'proximity', 'presence'] as const
+export type Fix = (typeof fixes)[number]
+
 /** A validated, canonical ping. Lengths in metres, angles in degrees; `null` is "not said". */
 export interface Ping {
   readonly delivery: Delivery
@@ -46,6 +53,7 @@ export interface Ping {
   readonly isMoving: boolean | null
   readonly seq: number | null
   readonly method: TrackingMethod | null
+  readonly fix: Fix | null
   /** JSON text, or null when the ping has no further keys. */
   readonly props: string | null
 }

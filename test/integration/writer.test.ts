@@ -69,6 +69,7 @@ describe('a batch', () => {
       moving: false,
       seq: Number.MAX_SAFE_INTEGER,
       method: 'UWB',
+      fix: 'approximate',
       zone: 'Notaufnahme – Bett 3 🏥',
       props: { tempC: 24.3, '"quoted"': ['\\', null, true] },
     }
@@ -91,6 +92,7 @@ describe('a batch', () => {
       is_moving: false,
       seq_text: '9007199254740991',
       tracking_method: 'UWB',
+      fix: 'approximate',
       time_source: 'device',
       zone: full.zone,
       props: full.props,
@@ -103,6 +105,7 @@ describe('a batch', () => {
       x: null,
       floor: null,
       props: null,
+      fix: null,
       time_source: 'received',
     })
   })
