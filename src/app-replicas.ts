@@ -6,6 +6,7 @@ import { emptySession } from './ingest/adoption.ts'
 import { filtersOf } from './ingest/mqtt-options.ts'
 import type { Pipeline, PipelineLimits } from './ingest/pipeline.ts'
 import { openReplicas } from './ingest/replicas.ts'
+import { topicsOf } from './ingest/routes.ts'
 import type { Reports } from './ops/reports.ts'
 
 export interface AppReplicas {
@@ -38,7 +39,7 @@ export function openAppReplicas(
     broker: new URL(url).host.toLowerCase(),
     clientId: config.mqtt.clientId,
     shareGroup,
-    filters: filtersOf(config.mqtt),
+    filters: filtersOf({ shareGroup, topics: topicsOf(config.formats) }),
     overdueAfterS: adoptAfterS,
   }
   const replicas = openReplicas(

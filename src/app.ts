@@ -20,6 +20,7 @@ import { createDecode } from './ingest/decode.ts'
 import { type Pipeline, type PipelineLimits, createPipeline } from './ingest/pipeline.ts'
 import { type PipelineReading, sumReadings } from './ingest/reading.ts'
 import { laneOf, lateBeforeUs } from './ingest/lanes.ts'
+import { createRoutes, topicsOf } from './ingest/routes.ts'
 import { createDirectSink, createSpoolSink } from './ingest/sink.ts'
 import { openSource } from './ingest/source.ts'
 import { openSpool } from './ingest/spool.ts'
@@ -163,7 +164,7 @@ async function open(
       reports.writeWorks()
     },
   })
-  const decode = createDecode(config.limits)
+  const decode = createDecode(config.limits, createRoutes(config.formats))
   const horizonUs = (): number =>
     lateBeforeUs(Date.now(), openWatch.statistics()?.compressedUntilMs ?? undefined)
   const sink =
@@ -223,7 +224,12 @@ async function open(
   )
   const source = openSource(
     // aedes speaks MQTT 3.1.1 only.
-    { ...config.mqtt, url: broker?.innerUrl ?? mqttUrl, protocolVersion: broker === undefined ? 5 : 4 },
+    {
+      ...config.mqtt,
+      topics: topicsOf(config.formats),
+      url: broker?.innerUrl ?? mqttUrl,
+      protocolVersion: broker === undefined ? 5 : 4,
+    },
     {
       onMessage: (message) => openPipeline.receive(message),
       onRetained: (message) => openPipeline.retained(message),

@@ -3,6 +3,7 @@
  * `config.ts` fills it from file, environment and flags; `config/rtls-ingest.example.yaml` shows it, and a test keeps the two equal.
  */
 import { z } from 'zod'
+import { formatsSchema } from './config-formats.ts'
 
 const port = z.int().min(0).max(65_535)
 const positive = z.int().min(1)
@@ -39,12 +40,27 @@ export const configSchema = z.strictObject({
       .int()
       .refine((value) => value === 0 || value >= 5, 'expected 0 (never) or at least 5 seconds')
       .default(30),
-    topics: z.array(z.string().min(1)).min(1).default(['rtls/+/+/pings']),
     receiveMaximum: z.int().min(1).max(65_535).default(8192),
     keepaliveS: z.int().min(1).max(65_535).default(30),
     sessionExpiryS: z.int().min(0).max(4_294_967_295).default(604_800),
     port: port.default(1883),
     host: z.string().min(1).default('127.0.0.1'),
+  }),
+  formats: formatsSchema,
+  presence: section({
+    windowS: z.number().min(0.1).max(3600).default(5),
+    hysteresisDb: z.number().min(0).max(100).default(6),
+    storeSightings: z.boolean().default(false),
+    maxTags: z.int().min(100).max(10_000_000).default(100_000),
+    gateways: z
+      .array(
+        z.strictObject({
+          gateway: z.string().min(1),
+          room: z.string().min(1).max(1024).nullable().default(null),
+          floor: z.number().min(-1000).max(1000).nullable().default(null),
+        }),
+      )
+      .default([]),
   }),
   database: section({
     url: url(isDatabaseUrl, 'postgres://user@host:5432/rtls'),

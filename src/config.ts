@@ -144,6 +144,7 @@ function fromText(path: string, text: string): unknown {
   try {
     const list: unknown = JSON.parse(text)
     if (Array.isArray(list)) return list
+    if (isTree(list)) return [list]
   } catch {
     // A list of one needs no brackets.
   }
@@ -191,7 +192,9 @@ const isKey = (path: string): boolean => {
 /** The keys there are beside (or below) one that is not. */
 function keysNear(path: string): string {
   const [section = ''] = path.split('.')
-  const node = getPath(defaults, [section])
+  const value = getPath(defaults, [section])
+  // Of a list its items have the keys.
+  const node: unknown = Array.isArray(value) ? value[0] : value
   return isTree(node)
     ? `; ${section} has ${Object.keys(node).join(', ')}`
     : `; there are ${Object.keys(defaults).join(', ')}`
@@ -225,6 +228,7 @@ function describeIssue(
 function describeValue(key: string, value: unknown): string {
   const isSecret = secretEnvironment.some((name) => environmentKeys[name] === key)
   if (isSecret && typeof value === 'string') return 'got something else (not shown: it may hold a secret)'
+  if (value === undefined) return 'got nothing'
   if (isSecret || !isKey(key) || typeof value === 'object') return `got ${kindOf(value)}`
   return `got ${JSON.stringify(value).slice(0, 100)}`
 }

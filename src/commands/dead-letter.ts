@@ -14,6 +14,7 @@ import {
   replayDeadLetters,
 } from '../ingest/dead-letter-desk.ts'
 import { createDecode } from '../ingest/decode.ts'
+import { createRoutes } from '../ingest/routes.ts'
 import { createWriter } from '../ingest/writer.ts'
 import { UserError } from '../ops/user-error.ts'
 import { withDatabase } from './database.ts'
@@ -98,7 +99,8 @@ export async function replayCommand(
       onFailure: ({ because, message }) => process.stderr.write(`${because}: ${message}\n`),
       onSuccess: () => undefined,
     })
-    const report = await replayDeadLetters(pool, createDecode(config.limits), writer, filter, ({ tried }) => {
+    const decode = createDecode(config.limits, createRoutes(config.formats))
+    const report = await replayDeadLetters(pool, decode, writer, filter, ({ tried }) => {
       if (process.stderr.isTTY) process.stderr.write(`\r${tried} tried`)
     })
     if (process.stderr.isTTY) process.stderr.write('\r')

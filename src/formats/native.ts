@@ -15,6 +15,7 @@ import {
   parseIsoUs,
   placeInTime,
 } from '../ingest/ping.ts'
+import type { Refusal } from './format.ts'
 
 /** Metres. A building is not larger than the planet, and float4 must not overflow to infinity. */
 const mostMetres = 1e8
@@ -61,11 +62,6 @@ const methods: ReadonlySet<string> = new Set<TrackingMethod>([
   'WIFI',
 ])
 const isMethod = (text: string): text is TrackingMethod => methods.has(text)
-
-export interface Refusal {
-  readonly reason: RejectionReason
-  readonly detail: string
-}
 
 export interface NativeContext {
   readonly delivery: Delivery

@@ -1,8 +1,9 @@
 /**
  * topic → format → canonical pings. Pure and total: any bytes on any topic give pings and/or rejections, never a throw.
- * Identity (facility, gateway) comes from the topic, which the broker's access rules protect, never from the payload.
+ * Identity (facility, gateway) comes from the topic, which the broker's access rules protect; `routes.ts` finds it.
  */
 import { createHash } from 'node:crypto'
+import type { NativeForm, Refusal } from '../formats/format.ts'
 import {
   type Element,
   type ElementFailure,
@@ -10,15 +11,12 @@ import {
   isFailure,
   parseJsonMessage,
 } from '../formats/json-message.ts'
-import { type NativeContext, type Refusal, decodeNative } from '../formats/native.ts'
-import {
-  type Decoded,
-  type Delivery,
-  type Ping,
-  type Rejection,
-  type RejectionReason,
-  maxIdLength,
-} from './ping.ts'
+import { type NativeContext, decodeNative } from '../formats/native.ts'
+import { listTextOf } from '../formats/nested-list.ts'
+import { quoteUnsafeIntegers } from '../formats/unsafe-integers.ts'
+import { type Decoded, type Delivery, type Ping, type Rejection, canonicalId, maxIdLength } from './ping.ts'
+import { decodePresences, presenceTopic } from './presence-message.ts'
+import { type Route, type Routes, createRoutes, unknownGateway } from './routes.ts'
 
 export interface DecodeLimits {
   readonly maxMessageBytes: number
@@ -26,56 +24,180 @@ export interface DecodeLimits {
   readonly futureToleranceS: number
 }
 
+/** What becomes of sightings: rows like any other ping; put apart, to be elected from; or both. */
+export type SightingsPolicy = 'store' | 'apart' | 'both'
+
 export type Decode = (delivery: Delivery) => Decoded
 
 const backslash = 0x5c
 
-export function createDecode(limits: DecodeLimits): Decode {
+export function createDecode(
+  limits: DecodeLimits,
+  routes: Routes = createRoutes(),
+  policy: SightingsPolicy = 'store',
+): Decode {
   return (delivery) => {
-    const whole = (reason: RejectionReason, detail: string): Decoded => ({
+    const { payload, topic } = delivery
+    const whole = ({ reason, detail }: Refusal): Decoded => ({
       pings: [],
-      rejections: [reject(delivery, wholeMessage, delivery.payload, { reason, detail })],
+      rejections: [reject(delivery, wholeMessage, payload, { reason, detail })],
     })
-    const { payload } = delivery
     if (payload.length > limits.maxMessageBytes)
-      return whole('too_large', `${payload.length} bytes, at most ${limits.maxMessageBytes} are taken`)
-    const identity = identityOf(delivery.topic)
-    if ('detail' in identity) return whole(identity.reason, identity.detail)
-    const message = parseJsonMessage(payload, limits.maxPingsPerMessage)
-    if (message.kind === 'failure') return whole(message.failure.reason, message.failure.detail)
+      return whole({
+        reason: 'too_large',
+        detail: `${payload.length} bytes, at most ${limits.maxMessageBytes} are taken`,
+      })
+    if (topic === presenceTopic && delivery.packetId === 0) {
+      const outcomes = decodePresences(delivery)
+      const bytesOf = elementsBytes(payload)
+      return {
+        pings: outcomes.filter((outcome): outcome is Ping => !('reason' in outcome)),
+        rejections: outcomes.flatMap((outcome, index) =>
+          'reason' in outcome ? [reject(delivery, index, bytesOf(index), outcome)] : [],
+        ),
+      }
+    }
+    const route = routes.resolve(topic)
+    if ('reason' in route) return whole(route)
+    const message =
+      route.format.read === undefined
+        ? parseJsonMessage(payload, limits.maxPingsPerMessage)
+        : parseVendor(payload, route, limits.maxPingsPerMessage)
+    if (message.kind === 'failure') return whole(message.failure)
+    if (route.format.inspect !== undefined) {
+      const values = message.elements.map((element) => (isFailure(element) ? undefined : element.value))
+      const refusal = route.format.inspect(values, route)
+      if (refusal !== undefined) return whole(refusal)
+    }
 
     const context: NativeContext = {
       delivery,
-      facilityId: identity.facilityId,
-      gatewayId: identity.gatewayId,
+      facilityId: route.facilityId,
+      gatewayId: route.gatewayId,
       futureToleranceS: limits.futureToleranceS,
     }
     // NUL and lone surrogates reach a JSON text only through an escape, so most payloads need no further look.
     const mayHoldBadText = payload.includes(backslash)
     const pings: Ping[] = []
+    const sightings: Ping[] = []
     const rejections: Rejection[] = []
     let bytesOf: ((index: number) => Buffer) | undefined
     for (const [index, element] of message.elements.entries()) {
-      const outcome = decodeElement(element, index, context, mayHoldBadText)
-      if (!('reason' in outcome)) pings.push(outcome)
-      else {
-        bytesOf ??= message.elements.length === 1 ? () => payload : elementsBytes(payload)
+      const outcome = decodeElement(element, index, context, route, mayHoldBadText)
+      if (outcome === undefined) continue
+      if ('reason' in outcome) {
+        bytesOf ??= bytesFor(payload, route, message.elements.length)
         rejections.push(reject(delivery, index, bytesOf(index), outcome))
-      }
+      } else if (policy !== 'store' && route.isSighting && isSighting(outcome)) {
+        sightings.push(outcome)
+        if (policy === 'both') pings.push(outcome)
+      } else pings.push(outcome)
     }
-    return { pings, rejections }
+    return sightings.length === 0 ? { pings, rejections } : { pings, rejections, sightings }
   }
+}
+
+/** Heard, and not located: there is something to compare, and nothing better. */
+const isSighting = (ping: Ping): boolean =>
+  ping.rssiDbm !== null && ping.x === null && ping.longitude === null
+
+function parseVendor(
+  payload: Buffer,
+  { format }: Route,
+  maxElements: number,
+): ReturnType<typeof parseJsonMessage> {
+  const text = payload.toString('latin1')
+  const quoted = quoteUnsafeIntegers(text)
+  const message = parseJsonMessage(quoted === text ? payload : Buffer.from(quoted, 'latin1'), maxElements)
+  if (format.listKey === undefined || message.kind === 'failure') return message
+  const list = nestedList(message.elements, format.listKey)
+  if (list === undefined) return message
+  if (list.length <= maxElements) return { kind: 'elements', elements: list.map((value) => ({ value })) }
+  const detail = `${list.length} elements, at most ${maxElements} are taken from one message`
+  return { kind: 'failure', failure: { reason: 'too_many_pings', detail } }
+}
+
+function nestedList(
+  elements: readonly (Element | ElementFailure)[],
+  key: string,
+): readonly unknown[] | undefined {
+  const [only] = elements
+  if (elements.length !== 1 || only === undefined || isFailure(only)) return undefined
+  const { value } = only
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined
+  const list = (value as Readonly<Record<string, unknown>>)[key]
+  return Array.isArray(list) ? list : undefined
+}
+
+/** The raw bytes of each element, of which there are `count`. */
+function bytesFor(payload: Buffer, { format }: Route, count: number): (index: number) => Buffer {
+  const list = format.listKey === undefined ? undefined : nestedListText(payload, format.listKey)
+  if (list !== undefined) return elementsBytes(Buffer.from(list))
+  return count === 1 ? () => payload : elementsBytes(payload)
+}
+
+function nestedListText(payload: Buffer, key: string): string | undefined {
+  const text = payload.toString().replace(/^\uFEFF/u, '')
+  return text.trimStart().startsWith('{') ? listTextOf(text, key) : undefined
 }
 
 function decodeElement(
   element: Element | ElementFailure,
   index: number,
-  context: NativeContext,
+  message: NativeContext,
+  route: Route,
   mayHoldBadText: boolean,
-): Ping | Refusal {
+): Ping | Refusal | undefined {
   if (isFailure(element)) return element
-  const outcome = decodeNative(element.value, index, context)
+  let value = element.value
+  let context = message
+  const { read } = route.format
+  if (read !== undefined) {
+    const reading = read(value, route)
+    if (reading === undefined || 'reason' in reading) return reading
+    const { form, frame } = reading
+    const identified = identify(form, route, message)
+    if ('reason' in identified) return identified
+    context = identified
+    transform(form, route, frame)
+    value = form
+  } else if (route.transform !== undefined && typeof value === 'object' && value !== null) {
+    // A copy, and typed as what it should be: what it is not is found right below.
+    const form: NativeForm = { ...value }
+    transform(form, route, undefined)
+    value = form
+  }
+  const outcome = decodeNative(value, index, context)
   return 'reason' in outcome || !mayHoldBadText ? outcome : (unstorable(outcome) ?? outcome)
+}
+
+function transform(form: NativeForm, route: Route, frame: string | undefined): void {
+  const apply =
+    frame !== undefined && route.frames?.has(frame) === true ? route.frames.get(frame) : route.transform
+  apply?.(form)
+}
+
+/**
+ * Which gateway an element is from: the topic's, or, where the mapping says that its publisher speaks for many, the one it
+ * names. A gateway fixed by the configuration is no claim that a payload could contradict.
+ */
+function identify(form: NativeForm, route: Route, message: NativeContext): NativeContext | Refusal {
+  const { gatewayId } = form
+  if (!route.isGatewayInPayload) {
+    if (!route.isGatewayInTopic && gatewayId !== undefined) {
+      form.props = { ...form.props, gatewayId }
+      form.gatewayId = undefined
+    }
+    return message
+  }
+  if (gatewayId === undefined || gatewayId.length > maxIdLength)
+    return {
+      reason: 'invalid_ping',
+      detail: `the payload is to name the gateway, in 1 to ${maxIdLength} characters`,
+    }
+  const canonical = canonicalId(gatewayId)
+  if (route.welcome !== undefined && !route.welcome.has(canonical)) return unknownGateway(gatewayId)
+  return { ...message, gatewayId: canonical }
 }
 
 /** `index` is the element's place in its message, or `wholeMessage`. */
@@ -122,44 +244,6 @@ function digestOf(delivery: Delivery): Buffer {
 
 /** Text of unknown origin, made fit for a PostgreSQL text column. */
 export const storableText = (text: string): string => text.replaceAll('\0', '\u{FFFD}').toWellFormed()
-
-type Identity =
-  | { readonly facilityId: string; readonly gatewayId: string }
-  | { readonly reason: RejectionReason; readonly detail: string }
-
-function identityOf(topic: string): Identity {
-  const levels = topic.split('/')
-  const [root, facility, gateway, last] = levels
-  if (
-    levels.length !== 4 ||
-    root !== 'rtls' ||
-    last !== 'pings' ||
-    facility === undefined ||
-    gateway === undefined
-  )
-    return { reason: 'unknown_topic', detail: 'expected rtls/{facility}/{gateway}/pings' }
-  const facilityId = facility
-  const gatewayId = gateway
-  // Not trimmed: to the broker's access rules ' gw-1' is another gateway than 'gw-1'.
-  if (
-    facilityId.trim() !== facilityId ||
-    gatewayId.trim() !== gatewayId ||
-    facilityId === '' ||
-    gatewayId === ''
-  )
-    return {
-      reason: 'unknown_topic',
-      detail: 'the facility or the gateway level of the topic is empty, or begins or ends with a space',
-    }
-  if (facilityId.length > maxIdLength || gatewayId.length > maxIdLength)
-    return {
-      reason: 'unknown_topic',
-      detail: `the facility or the gateway level of the topic is longer than ${maxIdLength} characters`,
-    }
-  if (hasBadText(topic))
-    return { reason: 'unknown_topic', detail: 'the topic holds NUL or half of a surrogate pair' }
-  return { facilityId, gatewayId }
-}
 
 const hasBadText = (text: string): boolean => text.includes('\0') || !text.isWellFormed()
 

@@ -69,6 +69,7 @@ export const rejectionReasons = {
   unstorable_text: 'a string holds NUL or half of a surrogate pair, which no PostgreSQL text can hold',
   topic_mismatch: 'the payload names another gateway or facility than its topic',
   unknown_topic: 'no format is configured for the topic, or it names no facility and gateway',
+  unknown_gateway: 'the gateway is not in the list of gateways of its topic in the configuration',
   refused_by_database: 'the database refused the row; see sqlstate',
 } as const
 
@@ -92,7 +93,13 @@ export interface Rejection {
 export interface Decoded {
   readonly pings: readonly Ping[]
   readonly rejections: readonly Rejection[]
+  /** Not to be stored as they are: the strongest of a window is (see presence.ts). Absent: none. */
+  readonly sightings?: readonly Ping[]
 }
+
+/** One more than the place of the last element that became something. */
+export const elementsIn = ({ pings, rejections, sightings = [] }: Decoded): number =>
+  1 + Math.max(pings.at(-1)?.index ?? -1, rejections.at(-1)?.index ?? -1, sightings.at(-1)?.index ?? -1)
 
 /** Ids go into a btree index, whose rows hold 2,704 bytes; 128 is far more than any vendor uses. */
 export const maxIdLength = 128

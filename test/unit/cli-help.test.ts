@@ -176,7 +176,10 @@ describe('a mistake in the configuration is answered with the list of them', () 
 
 describe('check', () => {
   it('prints a configuration that loads as the one in force', async () => {
-    const config = write('own.yaml', 'mqtt: { topics: [a/+/b], keepaliveS: 7 }\n')
+    const config = write(
+      'own.yaml',
+      'mqtt: { keepaliveS: 7 }\nformats: [{ topic: "a/{gateway}/b", format: minew, facility: h1 }]\n',
+    )
     const { stdout, stderr } = await runCli(['check', '--config', config, '--set', 'batch.maxRows=5'], {
       env: { HTTP_PORT: '8080', LOG_LEVEL: '', RTLS_CONFIG: '' },
     })

@@ -121,15 +121,20 @@ describe('text becomes what its key wants', () => {
   })
 
   it('a list, of one without brackets', () => {
-    expect(load(undefined, { flags: { 'mqtt.topics': '["a/b","c"]' } }).mqtt.topics).toEqual(['a/b', 'c'])
-    expect(load(undefined, { flags: { 'mqtt.topics': 'rtls/#' } }).mqtt.topics).toEqual(['rtls/#'])
+    const one = '{"topic":"a/{gateway}","format":"native","facility":"h1"}'
+    const two = '{"topic":"b","format":"sewio","facility":"h1","gateway":"studio"}'
+    const topics = (text: string): string[] =>
+      load(undefined, { flags: { formats: text } }).formats.map(({ topic }) => topic)
+    expect(topics(`[${one},${two}]`)).toEqual(['a/{gateway}', 'b'])
+    expect(topics(one)).toEqual(['a/{gateway}'])
   })
 })
 
 describe('what is wrong', () => {
   it('is said all at once, each with its place, what was expected and what was found', () => {
     const yaml = `
-mqtt: { port: 99999, clientId: 5, topics: [], shareGroup: a/b }
+mqtt: { port: 99999, clientId: 5, shareGroup: a/b }
+formats: []
 batch: { maxRows: 0.5, maxBytes: 1 }
 database: { migrate: yes }
 copy: 3
@@ -141,7 +146,7 @@ limits: [1]
       [
         'FILE: mqtt.port: expected a whole number from 0 to 65535, got 99999',
         'FILE: mqtt.clientId: expected text of at most 256 characters, got 5 (put it in quotes)',
-        'FILE: mqtt.topics: expected a list of at least one, got a list',
+        'FILE: formats: expected a list of at least one, got a list',
         'FILE: mqtt.shareGroup: expected a name without "/", "+" and "#", got "a/b"',
         'FILE: batch.maxRows: expected a whole number from 1 to 100000, got 0.5',
         'FILE: batch.maxBytes: expected a whole number of at least 1024, got 1',
@@ -162,11 +167,11 @@ limits: [1]
     expect(problemsOf('htpp: 1\ncopy: { concurency: 2 }\nack: { moode: null }', { flags })).toEqual([
       '--set batch.maxAge: there is no such key; batch has maxRows, maxBytes, maxAgeMs',
       '--set http: there is no such key; http has port, host, stalledAfterS',
-      expect.stringMatching(/^--set __proto__\.x: there is no such key; there are mqtt, database, /u),
+      expect.stringMatching(/^--set __proto__\.x: there is no such key; there are mqtt, formats, /u),
       expect.stringMatching(/^--set mqtt\.url\.x: there is no such key; mqtt has url, /u),
       'FILE: copy.concurency: there is no such key; copy has concurrency',
       'FILE: ack.moode: there is no such key; ack has mode',
-      expect.stringMatching(/^FILE: htpp: there is no such key; there are mqtt, database, /u),
+      expect.stringMatching(/^FILE: htpp: there is no such key; there are mqtt, formats, /u),
     ])
   })
 
@@ -177,11 +182,15 @@ limits: [1]
   })
 
   it('is an item of a list, with its place in it', () => {
-    expect(problemsOf('mqtt: { topics: [a, 5] }')).toEqual([
-      'FILE: mqtt.topics.1: expected text, got 5 (put it in quotes)',
+    const before = 'formats: [{ topic: a, format: sewio, facility: h1, gateway: g1'
+    expect(problemsOf(`${before}, gateways: [g1, 5] }]`)).toEqual([
+      'FILE: formats.0.gateways.1: expected text, got 5 (put it in quotes)',
     ])
-    expect(problemsOf(undefined, { flags: { 'mqtt.topics': '[5]' } })).toEqual([
-      '--set mqtt.topics: expected text, got 5 (put it in quotes)',
+    expect(problemsOf(`${before}, format: sevio }]`.replace('format: sewio, ', ''))).toEqual([
+      expect.stringMatching(/^FILE: formats\.0\.format: expected one of native, .* sewio, got "sevio"$/u),
+    ])
+    expect(problemsOf(undefined, { flags: { formats: '[5]' } })).toEqual([
+      '--set formats: expected keys below it, got 5',
     ])
   })
 
@@ -214,11 +223,11 @@ limits: [1]
 
 describe('the result', () => {
   it('cannot be changed, all the way down', () => {
-    const config = load('mqtt: { topics: [a] }') as unknown as { mqtt: { topics: string[]; port: number } }
+    const config = load(undefined) as unknown as { mqtt: { port: number }; formats: object[] }
     expect(() => {
       config.mqtt.port = 1
     }).toThrow(TypeError)
-    expect(() => config.mqtt.topics.push('b')).toThrow(TypeError)
+    expect(() => config.formats.push({})).toThrow(TypeError)
     expect(() => Object.assign(config, { more: 1 })).toThrow(TypeError)
   })
 
