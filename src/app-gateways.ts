@@ -1,7 +1,7 @@
 /** The part of the composition root that is there only for the embedded broker. */
 import { setTimeout as wait } from 'node:timers/promises'
 import type { EmbeddedBroker } from './embedded/broker.ts'
-import type { Pipeline } from './ingest/pipeline.ts'
+import type { Pipeline } from './ingest/pipeline-contract.ts'
 
 /** The embedded broker forgets with the process what it has acknowledged: so gateways go first, and what it holds is taken in. */
 export async function sendGatewaysAway(broker: EmbeddedBroker, pipeline: Pipeline): Promise<void> {

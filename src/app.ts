@@ -17,9 +17,11 @@ import { openEmbeddedDatabase } from './embedded/database.ts'
 import { templateDir } from './embedded/template.ts'
 import { openHttpServer } from './http/server.ts'
 import { createDecode } from './ingest/decode.ts'
-import { type Pipeline, type PipelineLimits, createPipeline } from './ingest/pipeline.ts'
+import { createPipeline } from './ingest/pipeline.ts'
+import type { Pipeline, PipelineLimits } from './ingest/pipeline-contract.ts'
 import { type PipelineReading, sumReadings } from './ingest/reading.ts'
 import { laneOf, lateBeforeUs } from './ingest/lanes.ts'
+import { createPresences } from './ingest/presences.ts'
 import { createRoutes, topicsOf } from './ingest/routes.ts'
 import { createDirectSink, createSpoolSink } from './ingest/sink.ts'
 import { openSource } from './ingest/source.ts'
@@ -164,7 +166,8 @@ async function open(
       reports.writeWorks()
     },
   })
-  const decode = createDecode(config.limits, createRoutes(config.formats))
+  const sightings = config.presence.storeSightings ? 'both' : 'apart'
+  const decode = createDecode(config.limits, createRoutes(config.formats), sightings)
   const horizonUs = (): number =>
     lateBeforeUs(Date.now(), openWatch.statistics()?.compressedUntilMs ?? undefined)
   const sink =
@@ -206,6 +209,7 @@ async function open(
           if (lags.length < 10_000) lags.push(lagSeconds)
         },
       },
+      createPresences(config.presence),
     )
   const openPipeline = pipelineWith({})
   openPipeline.recovered(spool?.pings ?? 0)

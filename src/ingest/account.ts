@@ -16,6 +16,10 @@ export interface Account {
   inFlight: number
   /** Acknowledged, on our own disk, not in the database yet. */
   spooled: number
+  /** Taken into windows, to be elected from: received = merged + windowed (presences.ts). */
+  sightings: number
+  /** What their windows led to is durable. */
+  sightingsMerged: number
 }
 
 export const createAccount = (): Account => ({
@@ -28,6 +32,8 @@ export const createAccount = (): Account => ({
   deadLettered: new Map(),
   inFlight: 0,
   spooled: 0,
+  sightings: 0,
+  sightingsMerged: 0,
 })
 
 export function addOutcome(account: Account | WriteOutcome, outcome: WriteOutcome): void {

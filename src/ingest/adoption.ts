@@ -6,7 +6,7 @@
  * at once, and does not come back, when the broker closes the connection: then its owner lives.
  */
 import { setTimeout as wait } from 'node:timers/promises'
-import type { Pipeline } from './pipeline.ts'
+import type { Pipeline } from './pipeline-contract.ts'
 import type { SourceOptions } from './mqtt-options.ts'
 import { openSource } from './source.ts'
 

@@ -3,67 +3,28 @@
  *
  * A message's way: received (into the ledger) → its pings and rejections wait in the batcher of their lane → a batch is
  * taken when the policy says so → the sink makes it durable → its messages are settled → the ledger acknowledges the
- * settled prefix. Back edge: settling frees memory and acknowledges, and must never wait.
+ * settled prefix. Back edge: settling frees memory and acknowledges, and must never wait. Sightings wait in their windows
+ * first (presences.ts); what a window elects is received like a message.
  *
- * Guarantees: received = committed + duplicates + dead-lettered + buffered + in flight + spooled, at every moment;
+ * Guarantees: received = committed + duplicates + dead-lettered + buffered + in flight + spooled, and
+ * sightings received = merged + windowed, at every moment;
  * memory is bounded: beyond the limits the source is held until half of it is written.
  */
 import PQueue from 'p-queue'
-import { type Account, addOutcome, createAccount, totalOf } from './account.ts'
-import {
-  type Batch,
-  type BatchLimits,
-  type Batcher,
-  type CloseReason,
-  countOf,
-  createBatcher,
-} from './batcher.ts'
+import { rejectOnAbort } from './abort-race.ts'
+import { addOutcome, createAccount, totalOf } from './account.ts'
+import { type Batch, type Batcher, type CloseReason, countOf, createBatcher } from './batcher.ts'
 import type { Decode } from './decode.ts'
 import { type Lane, laneOf } from './lanes.ts'
 import { createLedger } from './ledger.ts'
-import type { Delivery } from './ping.ts'
+import { type Delivery, elementsIn } from './ping.ts'
+import type { Election } from './presence.ts'
+import type { Presences } from './presences.ts'
+import { createReceiveClock } from './receive-clock.ts'
 import type { Sink } from './sink.ts'
+import type { Pipeline, PipelineLimits, PipelineObserver } from './pipeline-contract.ts'
 import type { IncomingMessage, Source } from './source.ts'
 import { createWindowObserver } from './window.ts'
-import type { WriteOutcome } from './writer.ts'
-
-export interface PipelineLimits extends BatchLimits {
-  readonly concurrency: number
-  readonly maxBufferedPings: number
-  readonly maxBufferedBytes: number
-  readonly receiveMaximum: number
-}
-
-/** Called once a batch, a message or a sampled ping, never once for every ping. */
-export interface PipelineObserver {
-  onBatch(reason: CloseReason, rows: number): void
-  /** Seconds from receipt to commit of one message. */
-  onCommitted(lagSeconds: number): void
-  /** Age of a ping at commit; a sample of each batch. */
-  onPingAge(seconds: number): void
-}
-
-export interface Pipeline {
-  receive(message: IncomingMessage): void
-  /** The connection is gone: forget what it was owed; what is buffered is written all the same. */
-  disconnected(): void
-  /** Not stored (it was, when it was news), but acknowledged in its turn. */
-  retained(message: IncomingMessage): void
-  /** Before the first message of this source. */
-  attach(source: Pick<Source, 'acknowledge' | 'hold' | 'resume'>): void
-  /** Pings found in the spool at start: received by the process before this one. */
-  recovered(pings: number): void
-  /** Pings that left the spool. */
-  drained(spooled: number, outcome: WriteOutcome): void
-  /** Takes nothing more, writes what is there, acknowledges it. Rejects when `signal` aborts first. */
-  drain(signal: AbortSignal): Promise<void>
-  readonly counts: Readonly<Account>
-  readonly buffered: number
-  readonly unacked: number
-  readonly isHeld: boolean
-  /** Since when the oldest unacknowledged message waits; ms since 1970. */
-  readonly waitingSinceMs: number | undefined
-}
 
 interface LaneState {
   readonly batcher: Batcher
@@ -78,9 +39,6 @@ const nothing = Buffer.alloc(0)
 /** Enough for a quantile, too few to be felt. */
 const agesPerBatch = 100
 
-/** As far as NTP steps a clock that it slews otherwise, and more than a burst of messages can run ahead. */
-const bridgedStepUs = 5_000_000
-
 export function createPipeline(
   limits: PipelineLimits,
   decode: Decode,
@@ -88,6 +46,8 @@ export function createPipeline(
   /** Pings older than this take the late lane; microseconds since 1970. */
   horizonUs: () => number,
   observer: PipelineObserver,
+  /** Absent: there are no sightings. */
+  presences?: Presences,
 ): Pipeline {
   const lanes: Record<Lane, LaneState> = {
     hot: { batcher: createBatcher(limits), queue: new PQueue({ concurrency: limits.concurrency }) },
@@ -102,54 +62,77 @@ export function createPipeline(
   const window = createWindowObserver(limits.receiveMaximum)
   const abort = new AbortController()
   const counts = createAccount()
+  const clock = createReceiveClock()
   let source: Pick<Source, 'acknowledge' | 'hold' | 'resume'> | undefined
   let bufferedBytes = 0
   let isHeld = false
   let isDraining = false
   let isPumpPlanned = false
   let timer: NodeJS.Timeout | undefined
-  let lastReceivedAtUs = 0
+  let lastArrivalMs = 0
   let waitingSinceMs: number | undefined
-
-  /**
-   * Strictly rising, with room behind it for as many pings as the last message held (see placeInTime). A small step back of
-   * the clock is bridged; a large one is a correction, and to stay in the wrong time until the right one catches up would be worse.
-   */
-  const receiveTimeUs = (): number => {
-    const nowUs = Date.now() * 1000
-    return nowUs > lastReceivedAtUs || lastReceivedAtUs - nowUs > bridgedStepUs ? nowUs : lastReceivedAtUs + 1
-  }
 
   const receive = (message: IncomingMessage): void => {
     const delivery: Delivery = {
       topic: message.topic,
       payload: message.payload,
-      receivedAtUs: receiveTimeUs(),
+      receivedAtUs: clock.nowUs(),
       packetId: message.packetId,
       epoch: message.epoch,
       isSettled: false,
     }
-    const decoded = decode(delivery)
-    const count = decoded.pings.length + decoded.rejections.length
-    delivery.isSettled = count === 0
-    lastReceivedAtUs = delivery.receivedAtUs + count
+    lastArrivalMs = performance.now()
     counts.messages += 1
     if (message.packetId === 0) counts.qos0Messages += 1
     else ledger.add(delivery)
-    counts.received += count
-    if (count === 0) ledger.release(acknowledge)
-    else {
-      bufferedBytes += delivery.payload.length
-      lanes[laneOf(decoded, horizonUs())].batcher.add(delivery, decoded, performance.now())
-      waitingSinceMs ??= delivery.receivedAtUs / 1000
-    }
-    const isFull =
-      buffered() + counts.inFlight >= limits.maxBufferedPings || bufferedBytes >= limits.maxBufferedBytes
-    if (!isHeld && isFull) {
+    enter(delivery)
+    if (!isHeld && isFull()) {
       isHeld = true
       source?.hold()
     }
     planPump()
+  }
+
+  const isFull = (): boolean =>
+    buffered() + counts.inFlight + (presences?.windowed ?? 0) >= limits.maxBufferedPings ||
+    bufferedBytes >= limits.maxBufferedBytes
+
+  /** A message's pings and rejections go to a batcher, its sightings to their windows. */
+  const enter = (delivery: Delivery): void => {
+    const decoded = decode(delivery)
+    const count = decoded.pings.length + decoded.rejections.length
+    clock.took(delivery.receivedAtUs, elementsIn(decoded))
+    counts.received += count
+    const sightings = presences?.take(delivery, decoded, count, lastArrivalMs) ?? 0
+    counts.sightings += sightings
+    if (count > 0) {
+      bufferedBytes += delivery.payload.length
+      lanes[laneOf(decoded, horizonUs())].batcher.add(delivery, decoded, performance.now())
+      waitingSinceMs ??= delivery.receivedAtUs / 1000
+    } else {
+      delivery.payload = nothing
+      delivery.isSettled = sightings === 0
+      if (delivery.isSettled) ledger.release(acknowledge)
+    }
+  }
+
+  /** Closes windows; returns in how many milliseconds to ask again. */
+  const elect = (): number | undefined => {
+    const nowMs = performance.now()
+    return presences?.close(
+      nowMs,
+      {
+        isUrgent: isDraining || isFull(),
+        unacked: ledger.size,
+        windowSize: window.size,
+        quietForMs: nowMs - lastArrivalMs,
+      },
+      (election) => {
+        if (election.elected.length > 0) return enter(presences.derive(election, clock.nowUs()))
+        settleElection(election)
+        release()
+      },
+    )
   }
 
   const acknowledge = (delivery: Delivery): void => {
@@ -169,7 +152,7 @@ export function createPipeline(
   const pump = (): void => {
     clearTimeout(timer)
     timer = undefined
-    const waits = [pumpLane('hot'), pumpLane('late')].filter((waitMs) => waitMs !== undefined)
+    const waits = [elect(), pumpLane('hot'), pumpLane('late')].filter((waitMs) => waitMs !== undefined)
     if (waits.length > 0) timer = setTimeout(pump, Math.min(...waits))
   }
 
@@ -210,20 +193,33 @@ export function createPipeline(
   const settle = (batch: Batch): void => {
     const nowMs = Date.now()
     for (const delivery of batch.deliveries) {
-      delivery.isSettled = true
+      delivery.isSettled = presences?.isSettled(delivery) ?? true
       delivery.payload = nothing
       observer.onCommitted(Math.max(0, nowMs - delivery.receivedAtUs / 1000) / 1000)
+      const election = presences?.electionOf(delivery)
+      if (election !== undefined) settleElection(election)
     }
     const step = Math.ceil(batch.pings.length / agesPerBatch)
     for (let index = 0; index < batch.pings.length; index += step)
       observer.onPingAge(Math.max(0, nowMs - (batch.pings[index]?.tUs ?? 0) / 1000) / 1000)
     bufferedBytes -= batch.bytes
+    release()
+  }
+
+  const settleElection = ({ sources, sightings }: Election): void => {
+    counts.sightingsMerged += sightings
+    for (const source of sources) source.isSettled = presences?.isSettled(source) ?? true
+  }
+
+  /** Acknowledges what may be, and lets the source go on when there is room. */
+  const release = (): void => {
+    const nowMs = Date.now()
     window.peak(ledger.size)
     ledger.release(acknowledge)
     // The oldest message that waits, or, where nobody waits for an acknowledgement, the last sign of progress.
     waitingSinceMs = buffered() + counts.inFlight === 0 ? undefined : (ledger.oldestMs ?? nowMs)
     const isRoomy =
-      buffered() + counts.inFlight <= limits.maxBufferedPings / 2 &&
+      buffered() + counts.inFlight + (presences?.windowed ?? 0) <= limits.maxBufferedPings / 2 &&
       bufferedBytes <= limits.maxBufferedBytes / 2
     if (isHeld && !isDraining && isRoomy) {
       isHeld = false
@@ -239,7 +235,7 @@ export function createPipeline(
     },
     retained(message) {
       counts.retainedMessages += 1
-      if (message.packetId !== 0) ledger.add({ ...message, receivedAtUs: receiveTimeUs(), isSettled: true })
+      if (message.packetId !== 0) ledger.add({ ...message, receivedAtUs: clock.nowUs(), isSettled: true })
       ledger.release(acknowledge)
     },
     recovered(pings) {
@@ -259,16 +255,8 @@ export function createPipeline(
     async drain(signal) {
       isDraining = true
       source?.hold()
-      const givenUp = new Promise<never>((_, reject) => {
-        const giveUp = (): void => {
-          abort.abort(signal.reason)
-          reject(signal.reason instanceof Error ? signal.reason : new Error('draining was given up'))
-        }
-        if (signal.aborted) giveUp()
-        else signal.addEventListener('abort', giveUp, { once: true })
-      })
       // Past the end of draining nobody listens any more.
-      givenUp.catch(() => undefined)
+      const givenUp = rejectOnAbort(signal, 'draining was given up', () => abort.abort(signal.reason))
       pump()
       while (buffered() + counts.inFlight > 0) {
         const idle = Promise.all([lanes.hot.queue.onIdle(), lanes.late.queue.onIdle()])
@@ -282,6 +270,9 @@ export function createPipeline(
     },
     get unacked() {
       return ledger.size
+    },
+    get windowed() {
+      return presences?.windowed ?? 0
     },
     get isHeld() {
       return isHeld

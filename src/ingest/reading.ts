@@ -1,8 +1,11 @@
 /** What the data path says of itself, summed over its pipelines: our own session's, and the one that empties dead replicas'. */
-import { createAccount } from './account.ts'
-import type { Pipeline } from './pipeline.ts'
+import { type Account, createAccount } from './account.ts'
+import type { Pipeline } from './pipeline-contract.ts'
 
-export type PipelineReading = Pick<Pipeline, 'counts' | 'buffered' | 'unacked' | 'isHeld' | 'waitingSinceMs'>
+export type PipelineReading = Pick<
+  Pipeline,
+  'counts' | 'buffered' | 'unacked' | 'windowed' | 'isHeld' | 'waitingSinceMs'
+>
 
 /** Each term is read when it is asked for, so that terms read in one turn of the event loop belong together. */
 export function sumReadings(parts: readonly PipelineReading[]): PipelineReading {
@@ -24,6 +27,9 @@ export function sumReadings(parts: readonly PipelineReading[]): PipelineReading 
     get unacked() {
       return sum((part) => part.unacked)
     },
+    get windowed() {
+      return sum((part) => part.windowed)
+    },
     get isHeld() {
       return parts.some((part) => part.isHeld)
     },
@@ -34,13 +40,17 @@ export function sumReadings(parts: readonly PipelineReading[]): PipelineReading 
   }
 }
 
-const terms = [
-  'messages',
-  'qos0Messages',
-  'retainedMessages',
-  'received',
-  'committed',
-  'duplicates',
-  'inFlight',
-  'spooled',
-] as const
+/** Every one of them: the compiler says when one is missing. */
+const isTerm: Readonly<Record<Exclude<keyof Account, 'deadLettered'>, true>> = {
+  messages: true,
+  qos0Messages: true,
+  retainedMessages: true,
+  received: true,
+  committed: true,
+  duplicates: true,
+  inFlight: true,
+  spooled: true,
+  sightings: true,
+  sightingsMerged: true,
+}
+const terms = Object.keys(isTerm) as (keyof typeof isTerm)[]

@@ -7,7 +7,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 import type { DatabaseStatistics } from '../db/statistics.ts'
 import { closeReasons } from '../ingest/batcher.ts'
-import type { PipelineObserver } from '../ingest/pipeline.ts'
+import type { PipelineObserver } from '../ingest/pipeline-contract.ts'
 import { rejectionReasonNames } from '../ingest/ping.ts'
 import type { PipelineReading } from '../ingest/reading.ts'
 
@@ -113,6 +113,21 @@ export function createMetrics(sources: MetricSources): Metrics {
     'rtls_pings_spooled',
     'Pings acknowledged and on the local disk, not in the database yet',
     () => sources.pipeline()?.counts.spooled ?? 0,
+  )
+  counter(
+    'rtls_sightings_received_total',
+    'Sightings taken into a window, to be elected from: merged + windowed',
+    (p) => p.counts.sightings,
+  )
+  counter(
+    'rtls_sightings_merged_total',
+    'Sightings whose window is durable: the strongest became a presence, received as a ping',
+    (p) => p.counts.sightingsMerged,
+  )
+  gauge(
+    'rtls_sightings_windowed',
+    'Sightings in windows that are open, or closed and not durable yet',
+    () => sources.pipeline()?.windowed ?? 0,
   )
   gauge('rtls_spool_bytes', 'Bytes in the spool', () => sources.spoolBytes())
   gauge(
