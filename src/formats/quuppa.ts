@@ -23,6 +23,7 @@ import {
 const taken = new Set([
   'tagId',
   'location',
+  'locationType',
   'locationMovementStatus',
   'locationRadius',
   'locationTS',
@@ -59,6 +60,8 @@ function read(element: unknown): Reading {
   const props = addTo(restOf(element, taken), {
     // []: it has a fix and is in none. null: no fix, nothing to keep.
     zones: Array.isArray(zones) && zones.length !== 1 ? zones : undefined,
+    // Named by `fix` where it is one of the four.
+    locationType: type === undefined ? named : undefined,
     locator: !hasPosition && isPosition(x, y) ? location : undefined,
   })
   return {

@@ -14,9 +14,10 @@ import {
 import { type NativeContext, decodeNative } from '../formats/native.ts'
 import { listTextOf } from '../formats/nested-list.ts'
 import { quoteUnsafeIntegers } from '../formats/unsafe-integers.ts'
-import { type Decoded, type Delivery, type Ping, type Rejection, canonicalId, maxIdLength } from './ping.ts'
+import { type Decoded, type Delivery, type Ping, type Rejection, canonicalId } from './ping.ts'
 import { decodePresences, presenceTopic } from './presence-message.ts'
 import { type Route, type Routes, createRoutes, unknownGateway } from './routes.ts'
+import { idProblem } from './topics.ts'
 
 export interface DecodeLimits {
   readonly maxMessageBytes: number
@@ -190,13 +191,11 @@ function identify(form: NativeForm, route: Route, message: NativeContext): Nativ
     }
     return message
   }
-  if (gatewayId === undefined || gatewayId.length > maxIdLength)
-    return {
-      reason: 'invalid_ping',
-      detail: `the payload is to name the gateway, in 1 to ${maxIdLength} characters`,
-    }
-  const canonical = canonicalId(gatewayId)
-  if (route.welcome !== undefined && !route.welcome.has(canonical)) return unknownGateway(gatewayId)
+  const canonical = canonicalId(gatewayId ?? '')
+  const problem = idProblem(canonical)
+  if (problem !== undefined)
+    return { reason: 'invalid_ping', detail: `the gateway that the payload names ${problem}` }
+  if (route.welcome !== undefined && !route.welcome.has(canonical)) return unknownGateway(canonical)
   return { ...message, gatewayId: canonical }
 }
 

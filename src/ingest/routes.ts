@@ -6,7 +6,7 @@
 import type { Format, FormatName, Refusal } from '../formats/format.ts'
 import { formats } from '../formats/registry.ts'
 import { canonicalId } from './ping.ts'
-import { filterOf, idProblem, matchTopic } from './topics.ts'
+import { filterOf, hasLevel, idProblem, matchTopic } from './topics.ts'
 import { type ApplyTransform, createTransform, type Transform } from './transform.ts'
 
 /** One entry of the configuration. */
@@ -70,6 +70,28 @@ export const mappingOf = (format: FormatName, topic: string, more: Partial<Mappi
 })
 
 const nativeOnly: readonly Mapping[] = [mappingOf('native', 'rtls/{facility}/{gateway}/pings')]
+
+/**
+ * How a message on this topic would be mapped by somebody who uses the format where it is published by default, with or
+ * without a slash before the topic. On any other topic nothing of the topic is named.
+ */
+export function usualMapping(
+  format: FormatName,
+  topic: string,
+  names: { readonly facility: string; readonly gateway: string },
+): Mapping {
+  const levels = topic.split('/')
+  const pattern =
+    formats[format].topics
+      .flatMap((usual) => [usual, usual.startsWith('/') ? usual.slice(1) : `/${usual}`])
+      .find((usual) => matchTopic(usual.split('/'), levels) !== undefined) ?? topic
+  const gatewayFromPayload = format === 'kontakt'
+  return mappingOf(format, pattern, {
+    facility: hasLevel(pattern, 'facility') ? null : names.facility,
+    gateway: hasLevel(pattern, 'gateway') || gatewayFromPayload ? null : names.gateway,
+    gatewayFromPayload,
+  })
+}
 
 /** What to subscribe to. */
 export const topicsOf = (mappings: readonly Pick<Mapping, 'topic'>[]): string[] =>
