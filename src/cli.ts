@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
+import { formatCommands } from './commands/format-commands.ts'
 import { deadLetterCommand } from './commands/dead-letter-command.ts'
 import { serviceCommands } from './commands/service-commands.ts'
 import { simulateCommand } from './commands/simulate-command.ts'
@@ -34,7 +35,8 @@ Examples:
 Exit codes: 0 fine, 1 failed, 2 bad configuration or usage.`,
   )
 
-for (const command of [...serviceCommands, simulateCommand, deadLetterCommand]) program.addCommand(command)
+for (const command of [...serviceCommands, ...formatCommands, simulateCommand, deadLetterCommand])
+  program.addCommand(command)
 
 // Set on every command: commander does not hand it down.
 for (const command of [program, ...program.commands, ...deadLetterCommand.commands])

@@ -22,6 +22,8 @@ export interface PublisherOptions<T extends Publication> {
   url: string
   qos: 0 | 1
   protocolVersion: 4 | 5
+  /** What client ids begin with; default: sim. */
+  clientIdPrefix?: string
   username?: string | undefined
   password?: string | undefined
   gateways: number
@@ -248,7 +250,7 @@ function openLinks<T extends Publication>(options: PublisherOptions<T>): Link[] 
   const run = randomUUID().slice(0, 8)
   return Array.from({ length: Math.min(options.gateways, maxConnections) }, (_, index) => {
     const settings: IClientOptions = {
-      clientId: `sim-${run}-${index}`,
+      clientId: `${options.clientIdPrefix ?? 'sim'}-${run}-${index}`,
       protocolVersion: options.protocolVersion,
       clean: true,
       reconnectPeriod: reconnectMs,

@@ -364,7 +364,7 @@ function expectCanonical(ping: Ping): void {
   expect(ping.seq === null || Number.isSafeInteger(ping.seq)).toBe(true)
   expect(Number.isSafeInteger(ping.tUs) && ping.tUs <= receivedAtUs + 61_000_000).toBe(true)
   expect((ping.x === null) === (ping.y === null)).toBe(true)
-  if (ping.fix === 'proximity' || ping.fix === 'presence') expect(ping.x).toBeNull()
+  expect(ping.x !== null && (ping.fix === 'proximity' || ping.fix === 'presence')).toBe(false)
 }
 
 /** The places of all leaves and lists of an element. */

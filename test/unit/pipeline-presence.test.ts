@@ -156,6 +156,7 @@ describe('sightings in the pipeline', () => {
     await waitFor(() => bench.pending.length > 0, { what: 'a window cut short' })
     bench.commit()
     await waitFor(() => bench.acknowledged.length === 10, { what: 'ten acknowledgements' })
+    expect(bench.pipeline.windowed).toBe(0)
   })
 
   it('are cut short when memory is full', async () => {
@@ -214,9 +215,9 @@ describe('sightings in the pipeline', () => {
               expect(bench.acknowledged).not.toContain(id === 0 ? -1 : id)
         }
         const draining = bench.pipeline.drain(new AbortController().signal)
-        let isDone = false
-        void draining.then(() => (isDone = true))
-        while (!isDone) {
+        const done = new AbortController()
+        void draining.then(() => done.abort())
+        while (!done.signal.aborted) {
           bench.commit()
           await nextTurn()
           expectConserved(bench)

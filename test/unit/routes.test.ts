@@ -5,9 +5,18 @@ import { createDecode } from '../../src/ingest/decode.ts'
 import type { Decoded } from '../../src/ingest/ping.ts'
 import { type Mapping, createRoutes, mappingOf } from '../../src/ingest/routes.ts'
 import { decodedAs } from '../support/formats.ts'
+import type { Transform } from '../../src/ingest/transform.ts'
 import { delivery, limits } from '../support/pings.ts'
 
-const still = { swapAxes: false, scale: 1, rotateDeg: 0, offsetX: 0, offsetY: 0, offsetZ: 0, floor: null }
+const still: Transform = {
+  swapAxes: false,
+  scale: 1,
+  rotateDeg: 0,
+  offsetX: 0,
+  offsetY: 0,
+  offsetZ: 0,
+  floor: null,
+}
 
 const decodedBy = (mappings: readonly Mapping[], payload: unknown, topic: string): Decoded =>
   createDecode(limits, createRoutes(mappings))(delivery(payload, topic))
@@ -98,7 +107,7 @@ describe('a gateway named by the payload', () => {
 })
 
 describe('a transform', () => {
-  const at = (transform: Partial<typeof still>, more: Partial<Mapping> = {}, ping: object = {}) =>
+  const at = (transform: Partial<Transform>, more: Partial<Mapping> = {}, ping: object = {}) =>
     decodedAs('native', { tagId: 'T', x: 10, y: 2, z: 1, accuracyM: 0.5, ...ping }, 'rtls/h1/g1/pings', {
       transform: { ...still, ...transform },
       ...more,
