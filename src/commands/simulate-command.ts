@@ -1,6 +1,7 @@
 /** `simulate` on the command line. */
 import { Command, Option } from 'commander'
 import { isBrokerUrl } from '../config-schema.ts'
+import { type FormatName, formatNames } from '../formats/format.ts'
 import { UserError } from '../ops/user-error.ts'
 import { simulateDefaults } from '../simulate/options.ts'
 import { date, number, share, topicLevel, whole } from './options.ts'
@@ -16,6 +17,11 @@ export const simulateCommand = new Command('simulate')
     'everything counted; 0: as fast as the broker acknowledges',
     number(0, 1e7, false),
     defaults.rate,
+  )
+  .addOption(
+    new Option('--format <name>', 'what the gateways speak; others than native send good pings only')
+      .choices(formatNames)
+      .default(defaults.format),
   )
   .option('--tags <n>', 'tagged assets', whole(1), defaults.tags)
   .option('--gateways <n>', 'gateways', whole(1), defaults.gateways)
@@ -50,6 +56,7 @@ interface SimulateFlags {
   username?: string
   password?: string
   rate: number
+  format: FormatName
   tags: number
   gateways: number
   pingsPerMessage: number

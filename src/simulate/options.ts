@@ -1,7 +1,10 @@
 /** What can be chosen about a simulation, and what is chosen when nobody does. */
+import type { FormatName } from '../formats/format.ts'
 
 export interface SimulateOptions {
   url: string
+  /** Others than native publish good pings only: the shares of bad, duplicate and late ones do not apply. */
+  format: FormatName
   facility: string
   /** Pings a second, everything counted; 0: as fast as the broker acks. */
   rate: number
@@ -31,6 +34,7 @@ export interface SimulateOptions {
 
 /** A small hospital at a steady pace, as `npm start` shows it: each of 300 assets every six seconds. */
 export const simulateDefaults: Omit<SimulateOptions, 'url'> = {
+  format: 'native',
   facility: 'demo',
   rate: 50,
   tags: 300,

@@ -6,7 +6,15 @@
 import { createCoverage } from './coverage.ts'
 import { digestPing } from './digest.ts'
 import { at, roomAt, type Hospital, type Room, type Tag } from './hospital.ts'
-import { createIsoClock, encodeHead, encodeRest, encodeTime, idStyles, type PingText } from './ping-text.ts'
+import {
+  createIsoClock,
+  encodeHead,
+  encodeRest,
+  encodeTime,
+  idStyles,
+  type PingFields,
+  type PingText,
+} from './ping-text.ts'
 import { createRandom, type Random } from './random.ts'
 import { createWalks, type Walker } from './walk.ts'
 
@@ -14,6 +22,8 @@ export interface Ping {
   /** Index into `hospital.gateways`. */
   readonly gateway: number
   readonly text: PingText
+  /** The same in numbers. */
+  readonly fields: PingFields
   readonly tagId: string
   /** As in the text: ISO 8601, UTC, milliseconds. */
   readonly t: string
@@ -101,7 +111,7 @@ export function createPings(hospital: Hospital, seed: number, startMs: number): 
       : walker.room
     const gateway = coverage.nearest(walker.floor, xCm / 100, yCm / 100)
     const distanceM = coverage.distanceM(gateway, walker.floor, walker.x, walker.y)
-    const rest = encodeRest({
+    const fields: PingFields = {
       xCm,
       yCm,
       zCm: 95 + random.int(20),
@@ -113,9 +123,15 @@ export function createPings(hospital: Hospital, seed: number, startMs: number): 
       seq: state.seq,
       zone: zone.id,
       temperature: state.hasThermometer ? 35 + random.int(20) : undefined,
-    })
+    }
     const head = at(state.heads, gateway % state.heads.length)
-    return { gateway, text: { head, time: encodeTime(t), rest }, tagId: state.tag.id, t }
+    return {
+      gateway,
+      text: { head, time: encodeTime(t), rest: encodeRest(fields) },
+      fields,
+      tagId: state.tag.id,
+      t,
+    }
   }
 
   return {

@@ -20,7 +20,7 @@ export interface SimulateReport {
   unacked: number
   /** From the first connection to the last ack. */
   seconds: number
-  /** Over the unique pings; `digest.ts` defines it and gives the SQL. */
+  /** Over the unique pings; `digest.ts` defines it and gives the SQL. Empty for vendors' formats. */
   digest: string
 }
 
@@ -39,7 +39,7 @@ export function formatReport(report: SimulateReport): string {
     ['late', whole(report.late), `${share(report.late)}, among the unique`],
     ['seconds', report.seconds.toFixed(1), ''],
     ['seed', String(report.seed), ''],
-    ['digest', report.digest, ''],
+    ...(report.digest === '' ? [] : [['digest', report.digest, ''] as const]),
   ]
   const width = Math.max(...rows.map(([, value]) => value.length))
   return rows

@@ -11,6 +11,7 @@ import { openPublisher } from './publisher.ts'
 import type { SimulateOptions } from './options.ts'
 import type { SimulateReport } from './report.ts'
 import { createTraffic, type TrafficMessage } from './traffic.ts'
+import { createVendorTraffic } from './vendor-traffic.ts'
 
 export interface Simulation {
   /** The final account. */
@@ -34,7 +35,8 @@ export function openSimulation(
   validate(options)
   const virtualRate = options.rate > 0 ? options.rate : Math.min(unpacedRate, options.tags * maxFreshPerTag)
   const totals = { messages: 0, pings: 0, unique: 0, duplicates: 0, bad: 0, late: 0, digest: 0 }
-  const traffic = createTraffic({
+  const createMessages = options.format === 'native' ? createTraffic : createVendorTraffic
+  const traffic = createMessages({
     ...options,
     hospital: createHospital(options),
     startMs: (options.start ?? defaultStart(options, virtualRate)).getTime(),
@@ -72,7 +74,7 @@ export function openSimulation(
       acked,
       unacked: totals.messages - acked,
       seconds: publisher.seconds(),
-      digest: formatDigest(totals.digest),
+      digest: options.format === 'native' ? formatDigest(totals.digest) : '',
     }
   }
   const done = publisher.done.then(snapshot)
