@@ -13,6 +13,7 @@ import {
   isFields,
   isRefusal,
   isoMs,
+  keep,
   notAPing,
   numberOf,
   rssiOf,
@@ -43,9 +44,9 @@ function read(element: unknown, _context: FormatContext): Reading {
 }
 
 function samplesOf(fields: Fields): Record<string, unknown> {
-  const props = Object.create(null) as Record<string, unknown>
+  const props: Record<string, unknown> = {}
   for (const key of Object.keys(fields))
-    if (!taken.has(key) && fields[key] !== noSample && fields[key] !== null) props[key] = fields[key]
+    if (!taken.has(key) && fields[key] !== noSample && fields[key] !== null) keep(props, key, fields[key])
   return props
 }
 

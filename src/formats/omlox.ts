@@ -102,19 +102,28 @@ function readLocation(element: unknown, context: FormatContext): Reading {
   const position = fieldsOf(element['position'])
   const coordinates: unknown = position['coordinates']
   if (!Array.isArray(coordinates)) return invalid('position: expected a GeoJSON Point with coordinates')
-  const [first, second, third] = coordinates.map(numberOf)
+  const first = numberOf(coordinates[0])
+  const second = numberOf(coordinates[1])
+  const third = numberOf(coordinates[2])
   if (first === undefined || second === undefined)
     return invalid('position.coordinates: expected at least two numbers')
   form.accuracyM = numberOf(element['accuracy'])
   form.fix = 'position'
   const crs = textOf(element['crs']) ?? 'local'
-  if (crs === 'local') return { form: { ...form, x: first, y: second, z: third }, frame: form.zone }
+  if (crs === 'local') {
+    form.x = first
+    form.y = second
+    form.z = third
+    return { form, frame: form.zone }
+  }
   if (crs.toUpperCase() !== 'EPSG:4326')
     return invalid(`crs: ${crs.slice(0, 64)} is neither local nor EPSG:4326, the two that are understood`)
+  form.longitude = first
+  form.latitude = second
   // Above the floor it is a z like any other; above the ellipsoid it is not.
-  const isAboveFloor = element['elevation_ref'] === 'floor'
-  if (!isAboveFloor) addTo(props, { elevationM: third })
-  return { form: { ...form, longitude: first, latitude: second, z: isAboveFloor ? third : undefined } }
+  if (element['elevation_ref'] === 'floor') form.z = third
+  else addTo(props, { elevationM: third })
+  return { form }
 }
 
 function readProximity(element: unknown, context: FormatContext): Reading {
@@ -123,7 +132,8 @@ function readProximity(element: unknown, context: FormatContext): Reading {
   if (isRefusal(common)) return common
   // A distance to the source, and no position it could be the accuracy of.
   addTo(common.props, { distanceM: numberOf(element['accuracy']) })
-  return { form: { ...common.form, fix: 'proximity' } }
+  common.form.fix = 'proximity'
+  return { form: common.form }
 }
 
 export const omloxLocation: Format = {

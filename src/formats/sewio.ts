@@ -14,6 +14,7 @@ import {
   isPosition,
   isRefusal,
   isoMs,
+  keep,
   notAPing,
   numberIn,
   restOf,
@@ -46,7 +47,7 @@ function read(element: unknown): Reading {
     if (time.ms !== undefined && (ms === undefined || time.ms > ms)) ms = time.ms
     if (name === 'posX' || name === 'posY' || name === 'posZ') axes[name] = numberIn(value)
     else if (/^battery/iu.test(name)) batteryPct = batteryOf(value)
-    else if (value !== null && value !== undefined) props[name] = numberIn(value) ?? value
+    else if (value !== null && value !== undefined) keep(props, name, numberIn(value) ?? value)
   }
   const hasFix = isPosition(axes.posX, axes.posY)
   return {

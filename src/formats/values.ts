@@ -82,14 +82,21 @@ export const isRefusal = (value: object): value is Refusal => 'reason' in value
 
 /** All other keys, under their own names: `__proto__` is a key like any other. */
 export function restOf(fields: Fields, taken: ReadonlySet<string>): Record<string, unknown> {
-  const rest = Object.create(null) as Record<string, unknown>
-  for (const key of Object.keys(fields)) if (!taken.has(key)) rest[key] = fields[key]
+  const rest: Record<string, unknown> = {}
+  for (const key of Object.keys(fields)) if (!taken.has(key)) keep(rest, key, fields[key])
   return rest
+}
+
+/** An object without a prototype would need no exception, and is several times slower. */
+export function keep(props: Record<string, unknown>, key: string, value: unknown): void {
+  if (key === '__proto__')
+    Object.defineProperty(props, key, { value, enumerable: true, configurable: true, writable: true })
+  else props[key] = value
 }
 
 /** Adds what is known; undefined is left out. */
 export function addTo(props: Record<string, unknown>, more: Fields): Record<string, unknown> {
-  for (const key of Object.keys(more)) if (more[key] !== undefined) props[key] = more[key]
+  for (const key of Object.keys(more)) if (more[key] !== undefined) keep(props, key, more[key])
   return props
 }
 
