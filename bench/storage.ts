@@ -1,7 +1,7 @@
 /**
  * Bytes a ping takes, fresh and compressed, for a day of a realistic hospital: of every twenty tags nineteen lie still, with the
  * jitter of UWB, and ping every half minute; one is carried about and pings every two seconds. Coordinates as sent, and
- * on a grid of a power of two (`location.gridM`), which is what compresses.
+ * on a grid of a power of two (`storage.gridM`), which is what compresses.
  */
 import { encodeCopy } from '../src/ingest/copy-format.ts'
 import { snapTo } from '../src/ingest/grid.ts'
@@ -38,7 +38,7 @@ export const storage: Scenario = {
     plan.say('coordinates on a grid')
     const grid = await sizes(
       rig,
-      pings.map((ping) => snapTo(ping, 1 / 1024)),
+      pings.map((ping) => snapTo(ping, 0.001)),
     )
     const figures: Figures = {
       freshBytes: exact.before,

@@ -17,6 +17,7 @@ import { openEmbeddedDatabase } from './embedded/database.ts'
 import { templateDir } from './embedded/template.ts'
 import { openHttpServer } from './http/server.ts'
 import { createDecode } from './ingest/decode.ts'
+import { onGrid } from './ingest/grid.ts'
 import { createPipeline } from './ingest/pipeline.ts'
 import type { Pipeline, PipelineLimits } from './ingest/pipeline-contract.ts'
 import { type PipelineReading, sumReadings } from './ingest/reading.ts'
@@ -167,7 +168,10 @@ async function open(
     },
   })
   const sightings = config.presence.storeSightings ? 'both' : 'apart'
-  const decode = createDecode(config.limits, createRoutes(config.formats), sightings)
+  const decode = onGrid(
+    createDecode(config.limits, createRoutes(config.formats), sightings),
+    config.storage.gridM,
+  )
   const horizonUs = (): number =>
     lateBeforeUs(Date.now(), openWatch.statistics()?.compressedUntilMs ?? undefined)
   const sink =

@@ -96,6 +96,9 @@ export const configSchema = z.strictObject({
     deadLetterPayloadBytes: z.int().min(64).default(65_536),
     futureToleranceS: z.int().min(0).default(60),
   }),
+  storage: section({
+    gridM: z.number().gt(0).max(1).nullable().default(null),
+  }),
   http: section({
     port: port.default(3001),
     host: z.string().min(1).default('127.0.0.1'),

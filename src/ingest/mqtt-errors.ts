@@ -24,3 +24,6 @@ export function explainMqttError(error: Error, clientId: string): string {
   if (code === 2 || code === 133) return `the broker refuses the client id "${clientId}"`
   return error.message === '' ? String(code ?? 'unknown error') : error.message
 }
+
+export const flapping = (clientId: string): string =>
+  `the broker closes our connection again and again soon after it was made. Often that is a second process with the client id "${clientId}": give each its own MQTT_CLIENT_ID`

@@ -19,7 +19,7 @@ import {
   sessionProperties,
 } from './mqtt-options.ts'
 import { type PublishPacket, type PublishTap, openPublishTap } from './publish-tap.ts'
-import { explainMqttError, isUnsupportedVersion } from './mqtt-errors.ts'
+import { explainMqttError, flapping, isUnsupportedVersion } from './mqtt-errors.ts'
 
 export interface IncomingMessage {
   readonly topic: string
@@ -84,8 +84,6 @@ const takeOverSpanMs = 60_000
 /** MQTT 3.1.1 and Mosquitto 2.0 close a taken-over connection without a word; so short-lived ones in a row are the sign. */
 const shortLifeMs = 10_000
 const shortLivesToTell = 3
-const flapping = (clientId: string): string =>
-  `the broker closes our connection again and again soon after it was made. Often that is a second process with the client id "${clientId}": give each its own MQTT_CLIENT_ID`
 
 export function openSource(options: SourceOptions, handlers: SourceHandlers): Source {
   let epoch = 0
