@@ -117,5 +117,10 @@ function readAccount(metrics: ReadonlyMap<string, number>): Account & { waiting:
   const settled = account.committed + account.duplicates + account.deadLettered
   if (account.received !== settled + account.waiting)
     throw new Error(`pings are not conserved: ${JSON.stringify(account)}`)
+  const [sightings, merged, windowed] = ['received_total', 'merged_total', 'windowed'].map((name) =>
+    read(`rtls_sightings_${name}`),
+  )
+  if (sightings !== (merged ?? 0) + (windowed ?? 0))
+    throw new Error(`sightings are not conserved: ${sightings}, ${merged}, ${windowed}`)
   return account
 }
