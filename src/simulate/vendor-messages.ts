@@ -61,6 +61,12 @@ const position = ({ fields }: VendorPing): { x: number; y: number; z: number } =
 const celsius = ({ fields }: VendorPing): { temperature?: number } =>
   fields.temperature === undefined ? {} : { temperature: fields.temperature / 10 }
 
+const stream = ({ t }: VendorPing, id: string, value: string): object => ({
+  id,
+  current_value: value,
+  at: t.replace('T', ' ').replace('Z', ''),
+})
+
 export const vendorMessages: Readonly<
   Record<Exclude<FormatName, 'native'>, (ping: VendorPing) => VendorMessage>
 > = {
@@ -188,11 +194,11 @@ export const vendorMessages: Readonly<
       body: {
         id: ping.tagId,
         datastreams: [
-          { id: 'posX', current_value: ` ${metres(ping.fields.xCm)}` },
-          { id: 'posY', current_value: ` ${metres(ping.fields.yCm)}` },
-          { id: 'posZ', current_value: ` ${metres(ping.fields.zCm)}` },
-          { id: 'battery', current_value: `${ping.fields.batteryPct}%` },
-        ].map((stream) => ({ ...stream, at: ping.t.replace('T', ' ').replace('Z', '') })),
+          stream(ping, 'posX', ` ${metres(ping.fields.xCm)}`),
+          stream(ping, 'posY', ` ${metres(ping.fields.yCm)}`),
+          stream(ping, 'posZ', ` ${metres(ping.fields.zCm)}`),
+          stream(ping, 'battery', `${ping.fields.batteryPct}%`),
+        ],
       },
       resource: `/feeds/${ping.tagId}`,
     },
