@@ -145,6 +145,7 @@ CREATE TABLE assets (
     -- usage
     usage_hours_before_logs    numeric(12, 2) NOT NULL DEFAULT 0 CHECK (usage_hours_before_logs >= 0),
     usage_cycles_before_logs   bigint      NOT NULL DEFAULT 0 CHECK (usage_cycles_before_logs >= 0),
+    usage_units_before_logs    numeric(16, 2) NOT NULL DEFAULT 0 CHECK (usage_units_before_logs >= 0),
     expected_hours_per_day     numeric(4, 2) NOT NULL DEFAULT 24 CHECK (expected_hours_per_day > 0 AND expected_hours_per_day <= 24),
     assigned_user_id           text        REFERENCES users ON DELETE SET NULL,
     assigned_department_id     text        REFERENCES departments ON DELETE SET NULL,
@@ -247,10 +248,12 @@ COMMENT ON COLUMN assets.location_accuracy_m IS 'metres';
 COMMENT ON COLUMN assets.ble_mac_address IS 'canonical, as canonical_tag_id gives it; which tag it wears when: tag_assignments';
 COMMENT ON COLUMN assets.usage_hours_before_logs IS 'hours on the meter when usage_logs began';
 COMMENT ON COLUMN assets.usage_cycles_before_logs IS 'cycles on the counter when usage_logs began';
+COMMENT ON COLUMN assets.usage_units_before_logs IS 'units made when usage_logs began; counts for UNITS_OF_PRODUCTION';
 COMMENT ON COLUMN assets.expected_hours_per_day IS 'hours a day it could be in use: what 100 % utilisation means';
 COMMENT ON COLUMN assets.useful_life_units IS 'units the asset can make in its life, in the unit of usage_logs.units; for UNITS_OF_PRODUCTION';
 COMMENT ON COLUMN assets.depreciation_rate IS 'share of the book value a year for DECLINING_BALANCE; NULL: 1.5 / useful_life_years';
 COMMENT ON COLUMN assets.depreciation_start_date IS 'NULL: commissioning, else installation, else purchase date';
+COMMENT ON COLUMN assets.is_prediction_enabled IS 'false: scores in predictive_scores_history are not believed for this asset';
 COMMENT ON COLUMN assets.lifetime_maintenance_cost_before_records IS 'in currency: spent before maintenance_history began';
 COMMENT ON COLUMN assets.version IS 'counts edits; an update that names another version than the row has is refused';
 COMMENT ON COLUMN assets.current_facility_id IS 'where it is, and whose time zone decides on which day something is due';

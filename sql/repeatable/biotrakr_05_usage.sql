@@ -1,0 +1,98 @@
+-- How much an asset is used: by its log of sessions, and, which is something else, by how its tag moved.
+
+-- Sessions of one asset may overlap (two people log the same use): their union counts, not their sum.
+CREATE OR REPLACE FUNCTION usage_hours(asset assets, since timestamptz, until timestamptz) RETURNS double precision
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT coalesce(sum(extract(epoch FROM upper(part) - lower(part))), 0)::double precision / 3600
+    FROM (
+        SELECT range_agg(tstzrange(greatest(u.session_start, since), least(coalesce(u.session_end, now()), until))) AS used
+        FROM usage_logs u
+        WHERE u.asset_id = asset.id AND u.session_start < until AND coalesce(u.session_end, now()) > greatest(u.session_start, since)
+    ) AS log, unnest(log.used) AS part
+$$;
+COMMENT ON FUNCTION usage_hours(assets, timestamptz, timestamptz) IS
+    'Hours within a span of time in which at least one session of the asset was under way; a session without an end lasts until now.';
+
+CREATE OR REPLACE FUNCTION usage_summary(asset assets, since timestamptz, until timestamptz) RETURNS TABLE (
+    hours double precision, available_hours double precision, utilization_pct double precision, idle_hours double precision,
+    sessions bigint, average_session_minutes double precision, peak_day_hours double precision, peak_hour_of_day integer)
+LANGUAGE sql STABLE AS $$
+    WITH span AS (
+        SELECT f.timezone, greatest(since, in_service_date(asset)::timestamp AT TIME ZONE f.timezone) AS since
+        FROM facilities f WHERE f.id = asset.current_facility_id
+    ), log AS (
+        SELECT u.session_start, extract(epoch FROM coalesce(u.session_end, now()) - u.session_start)::double precision / 60 AS minutes
+        FROM usage_logs u, span WHERE u.asset_id = asset.id AND u.session_start >= span.since AND u.session_start < until
+    ), totals AS (
+        SELECT usage_hours(asset, span.since, until) AS hours,
+            greatest(0, extract(epoch FROM until - span.since)::double precision / 86400) * asset.expected_hours_per_day::double precision AS available
+        FROM span
+    )
+    SELECT totals.hours, available,
+        CASE WHEN available > 0 AND EXISTS (SELECT FROM usage_logs u WHERE u.asset_id = asset.id) THEN 100 * totals.hours / available END,
+        greatest(0, available - totals.hours),
+        (SELECT count(*) FROM log), (SELECT avg(minutes) FROM log),
+        (SELECT max(usage_hours(asset, day::timestamp AT TIME ZONE span.timezone, (day + 1)::timestamp AT TIME ZONE span.timezone))
+            FROM (SELECT DISTINCT (session_start AT TIME ZONE span.timezone)::date AS day FROM log) AS days),
+        (SELECT extract(hour FROM session_start AT TIME ZONE span.timezone)::integer FROM log
+            GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1)
+    FROM totals, span
+$$;
+COMMENT ON FUNCTION usage_summary(assets, timestamptz, timestamptz) IS
+    'Use in a span of time by usage_logs. available_hours: expected_hours_per_day for each day in service; utilization_pct: hours of those, more than 100 when used longer than expected, NULL for an asset that never logged use. peak_hour_of_day: in which hour most sessions start, at the facility.';
+
+CREATE OR REPLACE FUNCTION utilization_pct(asset assets) RETURNS double precision
+LANGUAGE sql STABLE AS $$ SELECT u.utilization_pct FROM usage_summary(asset, now() - INTERVAL '30 days', now()) u $$;
+COMMENT ON FUNCTION utilization_pct(assets) IS 'Utilisation of the last 30 days in per cent, by usage_logs; NULL for an asset that never logged use.';
+
+CREATE OR REPLACE FUNCTION utilization_level(utilization_pct double precision) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN utilization_pct IS NULL THEN 'NO_DATA' WHEN utilization_pct < 20 THEN 'UNDERUTILIZED'
+        WHEN utilization_pct > 80 THEN 'HIGH_DEMAND' ELSE 'NORMAL' END
+$$;
+COMMENT ON FUNCTION utilization_level(double precision) IS 'UNDERUTILIZED below 20 %, HIGH_DEMAND above 80 %, NORMAL from 20 to 80, NO_DATA for NULL.';
+
+CREATE OR REPLACE FUNCTION idle_hours_30d(asset assets) RETURNS double precision
+LANGUAGE sql STABLE AS $$ SELECT u.idle_hours FROM usage_summary(asset, now() - INTERVAL '30 days', now()) u $$;
+COMMENT ON FUNCTION idle_hours_30d(assets) IS 'Of the hours it could have been used in the last 30 days, those it was not.';
+
+CREATE OR REPLACE FUNCTION total_usage_hours(asset assets) RETURNS double precision
+LANGUAGE sql STABLE AS $$ SELECT asset.usage_hours_before_logs::double precision + usage_hours(asset, '-infinity', now()) $$;
+COMMENT ON FUNCTION total_usage_hours(assets) IS 'Hours on the meter when the logs began, and those logged since.';
+
+CREATE OR REPLACE FUNCTION total_usage_cycles(asset assets) RETURNS bigint
+LANGUAGE sql STABLE AS $$
+    SELECT asset.usage_cycles_before_logs + coalesce(sum(u.cycles), 0)::bigint FROM usage_logs u WHERE u.asset_id = asset.id
+$$;
+COMMENT ON FUNCTION total_usage_cycles(assets) IS 'Cycles on the counter when the logs began, and those logged since.';
+
+CREATE OR REPLACE FUNCTION last_used_at(asset assets) RETURNS timestamptz
+LANGUAGE sql STABLE AS $$
+    SELECT max(least(coalesce(u.session_end, now()), now())) FROM usage_logs u WHERE u.asset_id = asset.id AND u.session_start <= now()
+$$;
+COMMENT ON FUNCTION last_used_at(assets) IS 'When the last session ended; now, when one is under way.';
+
+-- The body is text that is looked up when it runs: the rollup may be rebuilt without this function standing in its way.
+CREATE OR REPLACE FUNCTION movement_summary(asset assets, since timestamptz, until timestamptz) RETURNS TABLE (
+    observed_hours double precision, moving_hours double precision, moving_pct double precision,
+    away_hours double precision, away_pct double precision)
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN QUERY
+    WITH minute AS (
+        SELECT r.bucket, coalesce(bool_or(r.is_moving_any), false) AS is_moving,
+            bool_or(r.room_id_last IS DISTINCT FROM asset.home_room_id) AS is_away
+        FROM tag_assignments w
+        JOIN location_1m r ON r.tag_id = w.tag_id AND r.bucket >= greatest(since, w.valid_from) AND r.bucket < least(until, coalesce(w.valid_to, until))
+        WHERE w.asset_id = asset.id
+        GROUP BY r.bucket
+    ), hours AS (
+        SELECT count(*) / 60.0::double precision AS observed, count(*) FILTER (WHERE is_moving) / 60.0::double precision AS moving,
+            CASE WHEN asset.home_room_id IS NOT NULL THEN count(*) FILTER (WHERE is_away) / 60.0::double precision END AS away
+        FROM minute
+    )
+    SELECT observed, moving, 100 * moving / nullif(observed, 0), away, 100 * away / nullif(observed, 0) FROM hours;
+END
+$$;
+COMMENT ON FUNCTION movement_summary(assets, timestamptz, timestamptz) IS
+    'What the tag says: of the minutes in which it was heard (location_1m), those in which it moved and those outside the asset''s home room. Movement is handling, not clinical use: a monitor at a bedside is used and stands still, a wheelchair is used when it moves. Minutes without a ping count as not observed.';
