@@ -9,6 +9,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { UserError } from '../ops/user-error.ts'
+import { refuseForeignTables } from './foreign-tables.ts'
 import { requireTimescale } from './timescale.ts'
 
 export interface SqlFile {
@@ -66,6 +67,7 @@ export async function migrate(
   signal?: AbortSignal,
 ): Promise<string[]> {
   return withClient(url, async (client) => {
+    await refuseForeignTables(client, files.migrations)
     await requireTimescale(client, { mayCreate: true })
     await takeTurn(client, signal)
     try {
@@ -102,6 +104,7 @@ export async function planMigrations(
   files: MigrationSet = readMigrations(),
 ): Promise<MigrationPlan> {
   return withClient(url, async (client) => {
+    await refuseForeignTables(client, files.migrations)
     await requireTimescale(client, { mayCreate: false })
     return plan(client, files)
   })
