@@ -10,6 +10,7 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
+COPY sql ./sql
 RUN npm run build && npm prune --omit=dev
 
 FROM ${NODE_IMAGE}

@@ -88,7 +88,13 @@ function sources() {
 // By content: a checkout, a copy or a container layer may give every file any time.
 function sourcesFingerprint() {
   const configs = fs.readdirSync(root).filter((name) => /^tsconfig.*\.json$/.test(name))
-  const files = [...filesUnder(src), ...configs.map((name) => path.join(root, name)), lockfile]
+  // sql/ too: the build makes the database that the embedded one starts as a copy of.
+  const files = [
+    ...filesUnder(src),
+    ...filesUnder(path.join(root, 'sql')),
+    ...configs.map((name) => path.join(root, name)),
+    lockfile,
+  ]
   const hash = createHash('sha256')
   for (const file of files.toSorted((a, b) => (a < b ? -1 : 1)))
     hash.update(`${path.relative(root, file)}\0${sha256(fs.readFileSync(file))}\n`)

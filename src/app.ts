@@ -34,6 +34,7 @@ import type { Logger } from './ops/logger.ts'
 import { type Metrics, createMetrics } from './ops/metrics.ts'
 import { createReports } from './ops/reports.ts'
 import { UserError } from './ops/user-error.ts'
+import { seedDemo, seedsDemo } from './seed/demo.ts'
 import { simulateDefaults } from './simulate/options.ts'
 import { openSimulation } from './simulate/simulate.ts'
 
@@ -115,7 +116,7 @@ async function open(
     config.database.url === null
       ? await openEmbeddedDatabase({
           ...config.database,
-          templateDir: templateDir(),
+          templateDir: templateDir('migrated'),
           onCrash: (error) => hooks.onFatal(error),
           onReopen: (cause) =>
             log.warn({ err: cause }, 'the embedded database failed and was opened again; nothing is lost'),
@@ -263,9 +264,14 @@ async function open(
   const isSimulating =
     config.simulate.enabled === 'on' || (config.simulate.enabled === 'auto' && config.mqtt.url === null)
   if (isSimulating) {
-    const simulation = openSimulation(
-      { ...simulateDefaults, ...config.simulate, url: mqttUrl },
-      (event, detail) => log.debug(detail ?? {}, `simulation: ${event}`),
+    const options = { ...simulateDefaults, ...config.simulate, url: mqttUrl }
+    // Beside the first pings, not before them.
+    const seeding = seedsDemo(config)
+      ? seedDemo(databaseUrl, options.facility, options.tags, log)
+      : Promise.resolve()
+    closers.add('demo hospital', async () => seeding)
+    const simulation = openSimulation(options, (event, detail) =>
+      log.debug(detail ?? {}, `simulation: ${event}`),
     )
     closers.add('simulation', async () => {
       await simulation.stop()

@@ -27,7 +27,7 @@ export async function withDatabase<T>(
     url === null && !isServed
       ? await openEmbeddedDatabase({
           ...config.database,
-          templateDir: templateDir(),
+          templateDir: templateDir('migrated'),
           onCrash(error) {
             throw error
           },

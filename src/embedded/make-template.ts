@@ -1,9 +1,9 @@
-/** Run by `npm run build`: makes the template of the embedded database. A failure costs seconds at the first start, nothing else. */
-import { makeTemplate } from './template.ts'
+/** Run by `npm run build`: makes the templates of the embedded database. A failure costs seconds at the first start, nothing else. */
+import { makeTemplates } from './template.ts'
 import { messageOf } from '../ops/user-error.ts'
 
 try {
-  await makeTemplate()
+  await makeTemplates()
 } catch (error) {
-  process.stderr.write(`The template of the embedded database was not made: ${messageOf(error)}\n`)
+  process.stderr.write(`The templates of the embedded database were not made: ${messageOf(error)}\n`)
 }

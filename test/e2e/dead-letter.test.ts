@@ -1,16 +1,14 @@
 // `rtls-ingest dead-letter` as an operator uses it.
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { migrate } from '../../src/db/migrate.ts'
 import { runCli } from '../support/child.ts'
-import { type TestDatabase, openTestDatabase } from '../support/database.ts'
+import { type TestDatabase, openMigratedDatabase } from '../support/database.ts'
 
 let database: TestDatabase
 let env: Record<string, string>
 
 beforeAll(async () => {
-  database = await openTestDatabase()
-  await migrate(database.url)
+  database = await openMigratedDatabase()
   env = { DATABASE_URL: database.url }
   const client = new pg.Client(database.url)
   await client.connect()

@@ -2,12 +2,11 @@ import type pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createChunksAhead } from '../../src/db/chunks.ts'
 import type { Judgement } from '../../src/db/failure.ts'
-import { migrate } from '../../src/db/migrate.ts'
 import { type Pool, createPool } from '../../src/db/pool.ts'
 import type { Batch } from '../../src/ingest/batcher.ts'
 import { encodeCopy } from '../../src/ingest/copy-format.ts'
 import { type WriteOptions, type WriteOutcome, createWriter } from '../../src/ingest/writer.ts'
-import { type TestDatabase, openTestDatabase } from '../support/database.ts'
+import { type TestDatabase, openMigratedDatabase } from '../support/database.ts'
 import { batchOf } from '../support/ingest.ts'
 import { openTcpProxy } from '../support/tcp-proxy.ts'
 import { receivedAtUs } from '../support/pings.ts'
@@ -17,8 +16,7 @@ let pool: Pool
 const failures: Judgement[] = []
 
 beforeAll(async () => {
-  database = await openTestDatabase()
-  await migrate(database.url)
+  database = await openMigratedDatabase()
   pool = createPool(
     { url: database.url, max: 3, connectTimeoutMs: 5000, statementTimeoutMs: 60_000 },
     () => undefined,

@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { Client } from 'pg'
 import { inject } from 'vitest'
+import { migrate } from '../../src/db/migrate.ts'
 import { openTestEmbedded } from './embedded.ts'
 
 export interface TestDatabase {
@@ -13,12 +14,12 @@ export interface TestDatabase {
 
 /** Opens an empty database with the extension timescaledb; the user of its URL may do everything. It must be closed. */
 export async function openTestDatabase(): Promise<TestDatabase> {
-  const serverUrl = process.env['RTLS_TEST_DATABASE_URL'] || inject('containerDatabaseUrl')
-  if (serverUrl === undefined) return openTestEmbedded()
+  const server = serverUrl()
+  if (server === undefined) return openTestEmbedded()
   const name = `rtls_test_${randomBytes(8).toString('hex')}`
   // template1 may be held by TimescaleDB's own background workers; template0 never is.
-  await runSql(serverUrl, `CREATE DATABASE ${name} TEMPLATE template0`)
-  const url = new URL(serverUrl)
+  await runSql(server, `CREATE DATABASE ${name} TEMPLATE template0`)
+  const url = new URL(server)
   url.pathname = `/${name}`
   await runSql(url.href, 'CREATE EXTENSION IF NOT EXISTS timescaledb')
   let isClosed = false
@@ -27,10 +28,20 @@ export async function openTestDatabase(): Promise<TestDatabase> {
     close: async () => {
       if (isClosed) return
       isClosed = true
-      await runSql(serverUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
+      await runSql(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
     },
   }
 }
+
+/** The same with the schema of this version, which the embedded one is born with: seconds cheaper than to migrate it. */
+export async function openMigratedDatabase(): Promise<TestDatabase> {
+  const database = serverUrl() === undefined ? await openTestEmbedded('migrated') : await openTestDatabase()
+  await migrate(database.url)
+  return database
+}
+
+const serverUrl = (): string | undefined =>
+  process.env['RTLS_TEST_DATABASE_URL'] || inject('containerDatabaseUrl')
 
 async function runSql(url: string, sql: string): Promise<void> {
   const client = new Client({ connectionString: url })

@@ -7,11 +7,13 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openEmbeddedDatabase, type EmbeddedDatabase } from '../../src/embedded/database.ts'
-import { makeTemplate, templateDir } from '../../src/embedded/template.ts'
+import { makeTemplates, templateDir as pathOf } from '../../src/embedded/template.ts'
 
 /** Opens a fresh database on a free port; closing it removes its directory. A crash fails the test run. */
-export async function openTestEmbedded(): Promise<EmbeddedDatabase & { readonly dataDir: string }> {
-  const templateDir = await prepareTemplate()
+export async function openTestEmbedded(
+  kind: 'empty' | 'migrated' = 'empty',
+): Promise<EmbeddedDatabase & { readonly dataDir: string }> {
+  const templateDir = await prepareTemplate(kind)
   const dataDir = await mkdtemp(join(tmpdir(), 'rtls-test-'))
   const database = await openEmbeddedDatabase({
     dataDir,
@@ -33,7 +35,7 @@ export async function openTestEmbedded(): Promise<EmbeddedDatabase & { readonly 
 }
 
 /** The directory of the template, made by the build. Not to be opened: to be given as `templateDir`. */
-export async function prepareTemplate(): Promise<string> {
-  await makeTemplate()
-  return templateDir()
+export async function prepareTemplate(kind: 'empty' | 'migrated' = 'empty'): Promise<string> {
+  await makeTemplates()
+  return pathOf(kind)
 }

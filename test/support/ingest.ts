@@ -1,12 +1,11 @@
 // A migrated database and the stages that write into it, for tests below the command line.
 import type pg from 'pg'
-import { migrate } from '../../src/db/migrate.ts'
 import { type Pool, createPool } from '../../src/db/pool.ts'
 import type { Judgement } from '../../src/db/failure.ts'
 import { type Batch, emptyBatch } from '../../src/ingest/batcher.ts'
 import { createDecode } from '../../src/ingest/decode.ts'
 import { type Writer, createWriter } from '../../src/ingest/writer.ts'
-import { openTestDatabase } from './database.ts'
+import { openMigratedDatabase } from './database.ts'
 import { delivery, limits, receivedAtUs } from './pings.ts'
 
 export interface Ingest {
@@ -20,8 +19,7 @@ export interface Ingest {
 }
 
 export async function openIngest(): Promise<Ingest> {
-  const database = await openTestDatabase()
-  await migrate(database.url)
+  const database = await openMigratedDatabase()
   const pool = createPool(
     { url: database.url, max: 4, connectTimeoutMs: 60_000, statementTimeoutMs: 60_000 },
     () => undefined,

@@ -1,7 +1,6 @@
 // What every e2e file needs: a migrated database of its own, and a stack of things to close after each test.
 import { afterAll, afterEach, beforeAll } from 'vitest'
-import { migrate } from '../../src/db/migrate.ts'
-import { type TestDatabase, openTestDatabase } from './database.ts'
+import { type TestDatabase, openMigratedDatabase } from './database.ts'
 
 interface Suite {
   readonly database: { readonly url: string }
@@ -14,8 +13,7 @@ export function useSuite(): Suite {
   let opened: TestDatabase | undefined
   const closers: (() => Promise<void> | void)[] = []
   beforeAll(async () => {
-    opened = await openTestDatabase()
-    await migrate(opened.url)
+    opened = await openMigratedDatabase()
   })
   afterAll(async () => {
     await opened?.close()
