@@ -74,7 +74,7 @@ COMMENT ON FUNCTION contract_cost(numeric, date, date, date) IS 'What a contract
 CREATE OR REPLACE FUNCTION total_cost_of_ownership(asset assets, day date) RETURNS TABLE (
     acquisition_cost numeric, maintenance_cost numeric, contract_cost numeric, operating_cost numeric, downtime_cost numeric,
     total_cost numeric, revenue numeric, roi_pct numeric)
-LANGUAGE sql STABLE AS $$
+LANGUAGE sql STABLE ROWS 1 AS $$
     SELECT acquisition, maintenance, contracts, operating, downtime, total, revenue,
         CASE WHEN total > 0 THEN round(100 * (revenue - total) / total, 1) END
     FROM (SELECT until, coalesce(years_in_service(in_service_date(asset), day), 0) AS years

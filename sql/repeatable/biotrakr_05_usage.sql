@@ -13,37 +13,46 @@ $$;
 COMMENT ON FUNCTION usage_hours(assets, timestamptz, timestamptz) IS
     'Hours within a span of time in which at least one session of the asset was under way; a session without an end lasts until now.';
 
+CREATE OR REPLACE FUNCTION available_hours(asset assets, since timestamptz, until timestamptz) RETURNS double precision
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT greatest(0, extract(epoch FROM until - greatest(since, in_service_date(asset)::timestamp AT TIME ZONE f.timezone))::double precision
+        / 86400) * asset.expected_hours_per_day::double precision
+    FROM facilities f WHERE f.id = asset.current_facility_id
+$$;
+COMMENT ON FUNCTION available_hours(assets, timestamptz, timestamptz) IS
+    'Hours the asset could have been used in a span of time: expected_hours_per_day for each day of it in service.';
+
+CREATE OR REPLACE FUNCTION utilization_pct(asset assets, since timestamptz, until timestamptz) RETURNS double precision
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT 100 * usage_hours(asset, since, until) / nullif(available_hours(asset, since, until), 0)
+    WHERE EXISTS (SELECT FROM usage_logs u WHERE u.asset_id = asset.id)
+$$;
+COMMENT ON FUNCTION utilization_pct(assets, timestamptz, timestamptz) IS
+    'Hours used of those available, in per cent: more than 100 when used longer than expected, NULL for an asset that never logged use.';
+
+CREATE OR REPLACE FUNCTION utilization_pct(asset assets) RETURNS double precision
+LANGUAGE sql STABLE PARALLEL SAFE AS $$ SELECT utilization_pct(asset, now() - INTERVAL '30 days', now()) $$;
+COMMENT ON FUNCTION utilization_pct(assets) IS 'Utilisation of the last 30 days in per cent, by usage_logs; NULL for an asset that never logged use.';
+
 CREATE OR REPLACE FUNCTION usage_summary(asset assets, since timestamptz, until timestamptz) RETURNS TABLE (
     hours double precision, available_hours double precision, utilization_pct double precision, idle_hours double precision,
     sessions bigint, average_session_minutes double precision, peak_day_hours double precision, peak_hour_of_day integer)
-LANGUAGE sql STABLE AS $$
-    WITH span AS (
-        SELECT f.timezone, greatest(since, in_service_date(asset)::timestamp AT TIME ZONE f.timezone) AS since
-        FROM facilities f WHERE f.id = asset.current_facility_id
-    ), log AS (
-        SELECT u.session_start, extract(epoch FROM coalesce(u.session_end, now()) - u.session_start)::double precision / 60 AS minutes
-        FROM usage_logs u, span WHERE u.asset_id = asset.id AND u.session_start >= span.since AND u.session_start < until
-    ), totals AS (
-        SELECT usage_hours(asset, span.since, until) AS hours,
-            greatest(0, extract(epoch FROM until - span.since)::double precision / 86400) * asset.expected_hours_per_day::double precision AS available
-        FROM span
+LANGUAGE sql STABLE ROWS 1 AS $$
+    WITH log AS (
+        SELECT u.session_start AT TIME ZONE f.timezone AS local_start, f.timezone,
+            extract(epoch FROM coalesce(u.session_end, now()) - u.session_start)::double precision / 60 AS minutes
+        FROM usage_logs u JOIN facilities f ON f.id = asset.current_facility_id
+        WHERE u.asset_id = asset.id AND u.session_start >= since AND u.session_start < until
     )
-    SELECT totals.hours, available,
-        CASE WHEN available > 0 AND EXISTS (SELECT FROM usage_logs u WHERE u.asset_id = asset.id) THEN 100 * totals.hours / available END,
-        greatest(0, available - totals.hours),
+    SELECT total.hours, total.available, utilization_pct(asset, since, until), greatest(0, total.available - total.hours),
         (SELECT count(*) FROM log), (SELECT avg(minutes) FROM log),
-        (SELECT max(usage_hours(asset, day::timestamp AT TIME ZONE span.timezone, (day + 1)::timestamp AT TIME ZONE span.timezone))
-            FROM (SELECT DISTINCT (session_start AT TIME ZONE span.timezone)::date AS day FROM log) AS days),
-        (SELECT extract(hour FROM session_start AT TIME ZONE span.timezone)::integer FROM log
-            GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1)
-    FROM totals, span
+        (SELECT max(usage_hours(asset, day AT TIME ZONE timezone, (day + INTERVAL '1 day') AT TIME ZONE timezone))
+            FROM (SELECT DISTINCT date_trunc('day', local_start) AS day, timezone FROM log) AS days),
+        (SELECT extract(hour FROM local_start)::integer FROM log GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1)
+    FROM (SELECT usage_hours(asset, since, until) AS hours, available_hours(asset, since, until) AS available) AS total
 $$;
 COMMENT ON FUNCTION usage_summary(assets, timestamptz, timestamptz) IS
-    'Use in a span of time by usage_logs. available_hours: expected_hours_per_day for each day in service; utilization_pct: hours of those, more than 100 when used longer than expected, NULL for an asset that never logged use. peak_hour_of_day: in which hour most sessions start, at the facility.';
-
-CREATE OR REPLACE FUNCTION utilization_pct(asset assets) RETURNS double precision
-LANGUAGE sql STABLE AS $$ SELECT u.utilization_pct FROM usage_summary(asset, now() - INTERVAL '30 days', now()) u $$;
-COMMENT ON FUNCTION utilization_pct(assets) IS 'Utilisation of the last 30 days in per cent, by usage_logs; NULL for an asset that never logged use.';
+    'Use in a span of time by usage_logs. peak_day_hours: the most on one day; peak_hour_of_day: in which hour most sessions start, at the facility.';
 
 CREATE OR REPLACE FUNCTION utilization_level(utilization_pct double precision) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -53,7 +62,9 @@ $$;
 COMMENT ON FUNCTION utilization_level(double precision) IS 'UNDERUTILIZED below 20 %, HIGH_DEMAND above 80 %, NORMAL from 20 to 80, NO_DATA for NULL.';
 
 CREATE OR REPLACE FUNCTION idle_hours_30d(asset assets) RETURNS double precision
-LANGUAGE sql STABLE AS $$ SELECT u.idle_hours FROM usage_summary(asset, now() - INTERVAL '30 days', now()) u $$;
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT greatest(0, available_hours(asset, now() - INTERVAL '30 days', now()) - usage_hours(asset, now() - INTERVAL '30 days', now()))
+$$;
 COMMENT ON FUNCTION idle_hours_30d(assets) IS 'Of the hours it could have been used in the last 30 days, those it was not.';
 
 CREATE OR REPLACE FUNCTION total_usage_hours(asset assets) RETURNS double precision
@@ -76,7 +87,7 @@ COMMENT ON FUNCTION last_used_at(assets) IS 'When the last session ended; now, w
 CREATE OR REPLACE FUNCTION movement_summary(asset assets, since timestamptz, until timestamptz) RETURNS TABLE (
     observed_hours double precision, moving_hours double precision, moving_pct double precision,
     away_hours double precision, away_pct double precision)
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE ROWS 1 AS $$
 BEGIN
     RETURN QUERY
     WITH minute AS (

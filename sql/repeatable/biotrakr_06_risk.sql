@@ -13,7 +13,7 @@ CREATE OR REPLACE FUNCTION failure_risk(asset assets) RETURNS TABLE (
     score double precision, age_points double precision, failure_points double precision, overdue_points double precision,
     usage_points double precision, years_in_service double precision, failures_12_months bigint, days_overdue integer,
     utilization_pct double precision)
-LANGUAGE sql STABLE AS $$
+LANGUAGE sql STABLE ROWS 1 AS $$
     SELECT round((age + failed + overdue + usage)::numeric, 1)::double precision, age, failed, overdue, usage,
         years, failures, late, used
     FROM (SELECT
@@ -32,7 +32,7 @@ COMMENT ON FUNCTION failure_risk(assets) IS
     'The score by rule: age (30), failures of the last year (35), overdue maintenance (20), use (15), with the facts behind each part.';
 
 CREATE OR REPLACE FUNCTION model_score(asset assets) RETURNS SETOF predictive_scores_history
-LANGUAGE sql STABLE AS $$
+LANGUAGE sql STABLE ROWS 1 AS $$
     SELECT p FROM predictive_scores_history p
     WHERE p.asset_id = asset.id AND asset.is_prediction_enabled AND p.scored_at <= now()
       AND coalesce(p.valid_until, p.scored_at + INTERVAL '30 days') > now()

@@ -7,7 +7,7 @@
 -- location_history answers it from the newest chunk backwards: constant time for a tag that is alive.
 CREATE OR REPLACE FUNCTION last_ping(tag text, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity')
 RETURNS SETOF location_history
-LANGUAGE sql STABLE AS $$
+LANGUAGE sql STABLE ROWS 1 AS $$
     SELECT * FROM location_history h
     WHERE h.tag_id = tag AND h.t >= since AND h.t < until AND h.t <= now() + INTERVAL '1 minute'
     ORDER BY h.t DESC
@@ -20,7 +20,7 @@ CREATE OR REPLACE FUNCTION asset_position(asset assets) RETURNS TABLE (
     tag_id text, t timestamptz, facility_id text, floor real, room_id text, zone text, x double precision, y double precision,
     z double precision, longitude double precision, latitude double precision, accuracy_m real, is_moving boolean,
     battery_pct smallint, tracking_method tracking_method)
-LANGUAGE sql STABLE AS $$
+LANGUAGE sql STABLE ROWS 1 AS $$
     SELECT * FROM (
         SELECT p.tag_id, p.t, p.facility_id, p.floor, p.room_id, p.zone, p.x, p.y, p.z::double precision, p.longitude, p.latitude,
             p.accuracy_m, p.is_moving, p.battery_pct, p.tracking_method

@@ -88,10 +88,7 @@ FROM (
         ('CE', a.ce_certificate_number, a.ce_certificate_expires_on),
         ('ISO', a.iso_certificate_number, a.iso_certificate_expires_on),
         ('CALIBRATION', NULL, a.next_calibration_date),
-        ('SAFETY_INSPECTION', NULL, a.next_safety_inspection_date),
-        ('WARRANTY', NULL, a.warranty_end_date),
-        ('AMC', a.amc_contract_number, a.amc_end_date),
-        ('CMC', a.cmc_contract_number, a.cmc_end_date)) AS c(kind, reference, expires_on)
+        ('SAFETY_INSPECTION', NULL, a.next_safety_inspection_date)) AS c(kind, reference, expires_on)
     WHERE is_in_use(a)
     UNION ALL
     SELECT c.kind, f.facility_name, NULL, NULL, f.id, c.reference, c.expires_on, facility_date(f.id)
@@ -111,7 +108,18 @@ FROM (
 ) AS e
 WHERE e.expires_on IS NOT NULL;
 COMMENT ON VIEW certification_expiry IS
-    'What runs out when: certificates, calibrations, inspections, warranties and contracts of assets in use, licences of facilities, trainings of people (the latest of each). EXPIRES_SOON: within 90 days.';
+    'What runs out when: certificates, calibrations and inspections of assets in use, licences of facilities, trainings of people (the latest of each). EXPIRES_SOON: within 90 days.';
+
+CREATE OR REPLACE VIEW contract_expiry AS
+SELECT c.kind, a.id AS asset_id, a.asset_tag_number, a.equipment_name, a.current_facility_id AS facility_id, c.reference, c.vendor_id,
+    c.expires_on, c.expires_on - facility_date(a.current_facility_id) AS days_left
+FROM assets a
+CROSS JOIN LATERAL (VALUES
+    ('WARRANTY', NULL, a.vendor_id, a.warranty_end_date),
+    ('AMC', a.amc_contract_number, a.amc_vendor_id, a.amc_end_date),
+    ('CMC', a.cmc_contract_number, a.cmc_vendor_id, a.cmc_end_date)) AS c(kind, reference, vendor_id, expires_on)
+WHERE is_in_use(a) AND c.expires_on IS NOT NULL;
+COMMENT ON VIEW contract_expiry IS 'When warranties and maintenance contracts of assets in use end; days_left is negative when they have.';
 
 CREATE OR REPLACE VIEW recalled_assets AS
 SELECT a.id AS asset_id, a.asset_tag_number, a.equipment_name, a.manufacturer, a.model_number, a.serial_number, a.udi_di,
