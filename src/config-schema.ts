@@ -116,6 +116,7 @@ export const configSchema = z.strictObject({
     tags: positive.default(300),
     gateways: positive.default(12),
     pingsPerMessage: positive.default(5),
+    seedDatabase: z.enum(['auto', 'on', 'off']).default('auto'),
   }),
 })
 

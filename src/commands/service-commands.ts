@@ -1,7 +1,8 @@
-/** The commands of the service itself: run, migrate, check. Loaded when they are called: help and mistakes are answered at once. */
+/** The commands of the service itself: run, migrate, check, seed. Loaded when they are called: help and mistakes are answered at once. */
 import { Command } from 'commander'
 import { configSchema } from '../config-schema.ts'
-import { type ConfigFlags, sourcesOf, withConfig } from './options.ts'
+import { simulateDefaults } from '../simulate/options.ts'
+import { type ConfigFlags, sourcesOf, topicLevel, whole, withConfig } from './options.ts'
 
 const byDefault = configSchema.parse({})
 const runHelp = `
@@ -50,4 +51,23 @@ const check = withConfig(new Command('check'))
     command.check(sourcesOf(flags))
   })
 
-export const serviceCommands: readonly Command[] = [run, migrate, check]
+const seed = withConfig(new Command('seed'))
+  .description('fill the database with a demo hospital: the one whose tags the simulator moves')
+  .option('--facility <code>', `the facility level of the topics (${simulateDefaults.facility})`, topicLevel)
+  .option('--tags <n>', `assets with a tag (${byDefault.simulate.tags})`, whole(1, 100_000))
+  .addHelpText(
+    'after',
+    `
+Running it again changes nothing. With the embedded database \`run\` does it by itself while it simulates
+(simulate.seedDatabase).
+
+Examples:
+  $ rtls-ingest seed
+  $ DATABASE_URL=postgres://rtls@db/rtls rtls-ingest seed --facility north --tags 1000`,
+  )
+  .action(async (flags: ConfigFlags & { facility?: string; tags?: number }) => {
+    const { seedCommand } = await import('./seed.ts')
+    await seedCommand(sourcesOf(flags), flags)
+  })
+
+export const serviceCommands: readonly Command[] = [run, migrate, check, seed]
