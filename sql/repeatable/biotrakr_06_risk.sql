@@ -23,10 +23,11 @@ LANGUAGE sql STABLE ROWS 1 AS $$
         utilization_pct(asset) AS used
         FROM (SELECT facility_date(asset.current_facility_id) AS today) AS day) AS facts
     CROSS JOIN LATERAL (SELECT
-        coalesce(30 * least(1, years / asset.useful_life_years), 0) AS age,
+        -- coalesce inside: least() of 1 and NULL is 1.
+        30 * least(1, coalesce(years / asset.useful_life_years, 0)) AS age,
         35 * least(1, failures / 4.0::double precision) AS failed,
-        coalesce(20 * least(1, late / 90.0::double precision), 0) AS overdue,
-        coalesce(15 * least(1, used / 100), 0) AS usage) AS points
+        20 * least(1, coalesce(late / 90.0::double precision, 0)) AS overdue,
+        15 * least(1, coalesce(used / 100, 0)) AS usage) AS points
 $$;
 COMMENT ON FUNCTION failure_risk(assets) IS
     'The score by rule: age (30), failures of the last year (35), overdue maintenance (20), use (15), with the facts behind each part.';

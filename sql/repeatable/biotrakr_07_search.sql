@@ -61,7 +61,9 @@ LANGUAGE sql STABLE AS $$
         WHERE asset_search_document(a.asset_tag_number, a.equipment_name, a.manufacturer, a.model_number, a.serial_number,
             a.device_subcategory, a.udi_di, a.description) @@ words.q
         UNION ALL
-        SELECT l.asset_id, 0, l.likeness FROM words, asset_likeness(query, greatest(200, 10 * max_results)) l WHERE words.exact <> ''
+        -- Whoever quotes a phrase or excludes a word means it: no likeness then.
+        SELECT l.asset_id, 0, l.likeness FROM words, asset_likeness(query, greatest(200, 10 * max_results)) l
+        WHERE words.exact <> '' AND query !~ '(^|\s)-\S|"'
     )
     SELECT a.id, a.asset_tag_number, a.equipment_name, a.manufacturer, a.model_number, a.serial_number, a.asset_status,
         (sum(found.by_words) + sum(found.by_likeness)

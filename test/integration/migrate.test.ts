@@ -44,9 +44,13 @@ describe('migrations', () => {
         .map(({ job }) => job)
         .toSorted(),
     ).toEqual([
+      'policy_compression:iot_sensor_readings',
       'policy_compression:location_history',
+      'policy_compression:usage_logs',
       'policy_refresh_continuous_aggregate:location_1m',
+      'policy_retention:iot_sensor_readings',
       'policy_retention:location_history',
+      'policy_retention:usage_logs',
     ])
   })
 

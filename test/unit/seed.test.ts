@@ -1,0 +1,65 @@
+// The demo hospital's rows: the same building and the same tags as the simulator's.
+import { describe, expect, it } from 'vitest'
+import { equipmentOf } from '../../src/seed/assets.ts'
+import { masterData } from '../../src/seed/building.ts'
+import { catalogue, vendors } from '../../src/seed/catalogue.ts'
+import { createHospital } from '../../src/simulate/hospital.ts'
+import { simulateDefaults } from '../../src/simulate/options.ts'
+
+const hospital = createHospital({ ...simulateDefaults, tags: 300 })
+const data = new Map(masterData(hospital))
+const users = (data.get('users') ?? []).map((row) => String(row['username']))
+const ids = {
+  users: new Map(['admin', ...users].map((name) => [name, `id of ${name}`])),
+  vendors: new Map(vendors.map(({ code }) => [code, `id of ${code}`])),
+}
+const todayMs = Date.UTC(2026, 10, 22)
+const equipment = equipmentOf(hospital, todayMs, ids)
+
+describe('the demo hospital', () => {
+  it('has every room of the simulator with its own polygon, and their areas fill the floors', () => {
+    const rooms = data.get('rooms') ?? []
+    const drawn = hospital.floors.flatMap((floor) => floor.rooms)
+    expect(rooms.map((row) => [row['room_code'], row['geofence_polygon']])).toEqual(
+      drawn.map((room) => [room.id, room.polygon]),
+    )
+    const area = rooms.reduce((sum, row) => sum + Number(row['area_m2']), 0)
+    expect(area).toBeCloseTo(
+      hospital.floors.reduce((sum, floor) => sum + floor.widthM * floor.depthM, 0),
+      6,
+    )
+  })
+
+  it('puts each tag of the simulator on one asset, at home where the tag is', () => {
+    expect(equipment.tagAssignments.map((row) => row['tag_id'])).toEqual(hospital.tags.map(({ id }) => id))
+    expect(new Set(equipment.assets.map((row) => row['asset_tag_number'])).size).toBe(300)
+    expect(equipment.assets.map((row) => row['home_room_id'])).toEqual(
+      hospital.tags.map(({ homeRoomId }) => `demo/${homeRoomId}`),
+    )
+  })
+
+  it('has assets of every kind, and gives every room to a department that exists', () => {
+    expect(new Set(equipment.assets.map((row) => row['device_subcategory']))).toEqual(
+      new Set(Object.keys(catalogue)),
+    )
+    const departments = new Set((data.get('departments') ?? []).map((row) => row['id']))
+    for (const row of data.get('rooms') ?? []) expect(departments).toContain(row['department_id'])
+  })
+
+  it('names a real GTIN check digit in every UDI', () => {
+    const udis = equipment.assets.flatMap((row) => (typeof row['udi_di'] === 'string' ? [row['udi_di']] : []))
+    expect(udis.length).toBeGreaterThan(200)
+    for (const udi of udis) {
+      expect(udi).toMatch(/^\(01\)\d{14}$/u)
+      const sum = [...udi.slice(4)].reduce(
+        (total, digit, index) => total + Number(digit) * (index % 2 === 0 ? 3 : 1),
+        0,
+      )
+      expect(sum % 10).toBe(0)
+    }
+  })
+
+  it('is the same for the same day', () => {
+    expect(equipmentOf(hospital, todayMs, ids)).toEqual(equipment)
+  })
+})
