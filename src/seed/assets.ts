@@ -153,9 +153,12 @@ function equip(
 /** Four of five devices have their UDI in the books: a GTIN with its check digit, and the serial number. */
 function udiOf(device: DeviceType, code: string, serial: number, random: Random): Row {
   if (random.next() > 0.8) return {}
-  const digits = [...`${device.vendor}${device.model}`].map((letter) => letter.charCodeAt(0) % 10)
-  const body = ['0', ...digits, ...'0000000000000'].slice(0, 13).join('')
-  const sum = [...body].reduce((total, digit, index) => total + Number(digit) * (index % 2 === 0 ? 3 : 1), 0)
+  const digits = Array.from(`${device.vendor}${device.model}`).map((letter) => letter.charCodeAt(0) % 10)
+  const body = `0${digits.join('')}`.padEnd(13, '0').slice(0, 13)
+  const sum = Array.from(body).reduce(
+    (total, digit, index) => total + Number(digit) * (index % 2 === 0 ? 3 : 1),
+    0,
+  )
   return { udi_di: `(01)${body}${(10 - (sum % 10)) % 10}`, udi_pi: `(21)${code}${serial}` }
 }
 

@@ -11,7 +11,7 @@ const departmentIdOf = (facility: string, code: string): string => `department-$
 const buildingIdOf = (facility: string): string => `building-${facility}-main`
 const floorIdOf = (facility: string, level: number): string => `floor-${facility}-${level}`
 /** What location_history.room_id holds for pings from inside. */
-export const roomIdOf = (facility: string, room: string): string => `${facility}/${room}`
+const roomIdOf = (facility: string, room: string): string => `${facility}/${room}`
 
 /** Where a room is, as the columns of an asset that is at home there. */
 export function homeOf(hospital: Hospital, roomCode: string): Row {

@@ -15,7 +15,7 @@ describe('active assets with location', () => {
       `INSERT INTO tag_assignments (tag_id, asset_id, valid_from, valid_to) VALUES ($1, $2, now() - $3::interval, now() - $4::interval)`,
       [tag, id, from, to],
     )
-  const zoneOf = async (id: string): Promise<string | null> =>
+  const zoneOf = async (id: string): Promise<unknown> =>
     value('SELECT room_name FROM active_assets_with_location WHERE asset_id = $1', [id])
 
   it('are where the latest ping of a tag they wear now was, as long as they wear it', async () => {

@@ -148,8 +148,7 @@ describe('an asset', () => {
 
   it('counts its edits, refuses one that knows an older version, and takes a move for no edit', async () => {
     const id = await asset()
-    const version = async (): Promise<number> =>
-      value<number>('SELECT version FROM assets WHERE id = $1', [id])
+    const version = async (): Promise<unknown> => value('SELECT version FROM assets WHERE id = $1', [id])
     await query(`UPDATE assets SET notes = 'a' WHERE id = $1`, [id])
     await query(`UPDATE assets SET notes = 'b', version = 2 WHERE id = $1`, [id])
     expect(await version()).toBe(3)
@@ -253,7 +252,7 @@ describe('tag assignments', () => {
   })
 
   it('agree with the ingester on what is canonical', async () => {
-    const hex = fc.constantFrom(...'0123456789abcdefABCDEF')
+    const hex = fc.constantFrom(...Array.from('0123456789abcdefABCDEF'))
     const hexes = (length: number): fc.Arbitrary<string> =>
       fc.string({ unit: hex, minLength: length, maxLength: length })
     const separator = fc.constantFrom(':', '-', '.', '')

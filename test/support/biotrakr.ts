@@ -5,13 +5,13 @@ import { type TestDatabase, openMigratedDatabase } from './database.ts'
 
 interface BiotrakrSuite {
   /** The rows of a query. */
-  query<Row extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<Row[]>
-  /** The one value of a query. */
-  value<T>(sql: string, values?: unknown[]): Promise<T>
+  readonly query: <Row extends pg.QueryResultRow>(sql: string, values?: unknown[]) => Promise<Row[]>
+  /** The first value of the first row. */
+  readonly value: (sql: string, values?: unknown[]) => Promise<unknown>
   /** The database's error a statement must fail with: its constraint, or its SQLSTATE. */
-  refusal(sql: string, values?: unknown[]): Promise<string>
+  readonly refusal: (sql: string, values?: unknown[]) => Promise<string>
   /** Inserts an asset with the given columns over the least there must be; returns its id. */
-  asset(columns?: Readonly<Record<string, unknown>>): Promise<string>
+  readonly asset: (columns?: Readonly<Record<string, unknown>>) => Promise<string>
   readonly database: { readonly url: string }
 }
 
@@ -48,9 +48,9 @@ export function useBiotrakr(timezone = 'UTC'): BiotrakrSuite {
   })
   return {
     query: async (sql, values) => (await open().query<never>(sql, values)).rows,
-    value: async <T>(sql: string, values?: unknown[]) => {
-      const { rows } = await open().query<[T]>({ text: sql, values: values ?? [], rowMode: 'array' })
-      return rows[0]?.[0] as T
+    value: async (sql, values) => {
+      const { rows } = await open().query<[unknown]>({ text: sql, values: values ?? [], rowMode: 'array' })
+      return rows[0]?.[0]
     },
     async refusal(sql, values) {
       const error: unknown = await open()

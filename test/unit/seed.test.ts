@@ -51,7 +51,7 @@ describe('the demo hospital', () => {
     expect(udis.length).toBeGreaterThan(200)
     for (const udi of udis) {
       expect(udi).toMatch(/^\(01\)\d{14}$/u)
-      const sum = [...udi.slice(4)].reduce(
+      const sum = Array.from(udi.slice(4)).reduce(
         (total, digit, index) => total + Number(digit) * (index % 2 === 0 ? 3 : 1),
         0,
       )
