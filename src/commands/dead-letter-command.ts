@@ -42,7 +42,7 @@ const withFilter = (command: Command): Command =>
     .option('--until <time>', 'received before', time)
     .option('--reason <reason>', 'such as invalid_ping')
     .option('--topic <filter>', 'MQTT topic filter, with + and #')
-    .option('--gateway <id>', 'the gateway level of the topic')
+    .option('--gateway <id>', 'of its topics, as the configuration maps them')
     .option('--json', 'JSON instead of text')
 
 const list = withFilter(new Command('list'))

@@ -3,6 +3,7 @@
  */
 import { isUtf8 } from 'node:buffer'
 import { createInterface } from 'node:readline/promises'
+import type { Config } from '../config-schema.ts'
 import { type ConfigSources, loadConfig } from '../config.ts'
 import { type Pool, createPool } from '../db/pool.ts'
 import {
@@ -14,15 +15,25 @@ import {
   replayDeadLetters,
 } from '../ingest/dead-letter-desk.ts'
 import { createDecode } from '../ingest/decode.ts'
-import { createRoutes } from '../ingest/routes.ts'
+import { createRoutes, topicsOfGateway } from '../ingest/routes.ts'
 import { createWriter } from '../ingest/writer.ts'
 import { UserError } from '../ops/user-error.ts'
 import { withDatabase } from './database.ts'
 
-export interface DeadLetterFlags extends DeadLetterFilter {
+export interface DeadLetterFlags extends Omit<DeadLetterFilter, 'topics'> {
+  readonly gateway?: string
   readonly limit: number
   readonly isJson: boolean
 }
+
+/** Which topics are a gateway's, the configuration knows. */
+const withGateway = (
+  { formats }: Pick<Config, 'formats'>,
+  { gateway, ...filter }: Omit<DeadLetterFlags, 'limit' | 'isJson'>,
+): DeadLetterFilter => ({
+  ...filter,
+  ...(gateway === undefined ? {} : { topics: topicsOfGateway(formats, gateway) }),
+})
 
 const say = (text: string): void => {
   process.stdout.write(`${text}\n`)
@@ -30,8 +41,9 @@ const say = (text: string): void => {
 
 export async function listCommand(
   sources: ConfigSources,
-  { limit, isJson, ...filter }: DeadLetterFlags,
+  { limit, isJson, ...flags }: DeadLetterFlags,
 ): Promise<void> {
+  const filter = withGateway(loadConfig(sources), flags)
   await withPool(sources, async (pool) => {
     const letters = await findDeadLetters(pool, filter, limit)
     if (isJson) {
@@ -91,9 +103,10 @@ export async function showCommand(sources: ConfigSources, id: string, isJson: bo
 
 export async function replayCommand(
   sources: ConfigSources,
-  { isJson, ...filter }: DeadLetterFlags,
+  { isJson, limit: _limit, ...flags }: DeadLetterFlags,
 ): Promise<void> {
   const config = loadConfig(sources)
+  const filter = withGateway(config, flags)
   await withPool(sources, async (pool) => {
     const writer = createWriter(pool, config.limits.deadLetterPayloadBytes, {
       onFailure: ({ because, message }) => process.stderr.write(`${because}: ${message}\n`),
@@ -112,10 +125,11 @@ export async function replayCommand(
 
 export async function purgeCommand(
   sources: ConfigSources,
-  { limit: _limit, isJson, ...filter }: DeadLetterFlags,
+  { limit: _limit, isJson, ...flags }: DeadLetterFlags,
   isSure: boolean,
   isAll: boolean,
 ): Promise<void> {
+  const filter = withGateway(loadConfig(sources), flags)
   if (!isAll && Object.keys(filter).length === 0)
     throw new UserError(
       'purge: say which ones (--replayed, --since, --until, --reason, --topic, --gateway), or --all.',

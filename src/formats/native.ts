@@ -99,6 +99,11 @@ export function decodeNative(value: unknown, index: number, context: NativeConte
   // Own keys only: the value comes from JSON.parse, whose objects inherit nothing that can be enumerated.
   for (const key in value) {
     const item: unknown = (value as Readonly<Record<string, unknown>>)[key]
+    // Not said. What has no column keeps even that.
+    if (item === null || item === undefined) {
+      if (!knownKeys.has(key)) hasMore = true
+      continue
+    }
     switch (key) {
       case 'tagId':
         if (typeof item !== 'string' || item.length > maxIdLength || item.trim() === '')
@@ -110,51 +115,51 @@ export function decodeNative(value: unknown, index: number, context: NativeConte
           claimedUs = parseIsoUs(item)
           if (claimedUs === undefined) return explain(value, context)
         } else if (typeof item === 'number' && Number.isFinite(item)) claimedUs = Math.round(item * 1000)
-        else if (item !== null) return explain(value, context)
+        else return explain(value, context)
         break
       case 'x':
         if (isWithin(item, -mostMetres, mostMetres)) x = item
-        else if (item !== null) return explain(value, context)
+        else return explain(value, context)
         break
       case 'y':
         if (isWithin(item, -mostMetres, mostMetres)) y = item
-        else if (item !== null) return explain(value, context)
+        else return explain(value, context)
         break
       case 'z':
         if (isWithin(item, -mostMetres, mostMetres)) z = item
-        else if (item !== null) return explain(value, context)
+        else return explain(value, context)
         break
       case 'longitude':
         if (isWithin(item, -180, 180)) longitude = item
-        else if (item !== null) return explain(value, context)
+        else return explain(value, context)
         break
       case 'latitude':
         if (isWithin(item, -90, 90)) latitude = item
-        else if (item !== null) return explain(value, context)
+        else return explain(value, context)
         break
       case 'floor':
         if (isWithin(item, -1000, 1000)) floor = item
-        else if (item !== null) return explain(value, context)
+        else return explain(value, context)
         break
       case 'accuracyM':
         if (isWithin(item, 0, mostMetres)) accuracyM = item
-        else if (item !== null) return explain(value, context)
+        else return explain(value, context)
         break
       case 'rssiDbm':
         if (isWithin(item, -1000, 1000)) rssiDbm = Math.round(item)
-        else if (item !== null) return explain(value, context)
+        else return explain(value, context)
         break
       case 'batteryPct':
         if (isWithin(item, 0, 100)) batteryPct = Math.round(item)
-        else if (item !== null) return explain(value, context)
+        else return explain(value, context)
         break
       case 'moving':
         if (typeof item === 'boolean') isMoving = item
-        else if (item !== null) return explain(value, context)
+        else return explain(value, context)
         break
       case 'seq':
         if (Number.isSafeInteger(item)) seq = item as number
-        else if (item !== null) return explain(value, context)
+        else return explain(value, context)
         break
       case 'method':
         if (typeof item === 'string') {
@@ -162,23 +167,23 @@ export function decodeNative(value: unknown, index: number, context: NativeConte
           if (isMethod(known)) method = known
           // A method we have no name for is no reason to lose a position.
           else hasMore = true
-        } else if (item !== null) return explain(value, context)
+        } else return explain(value, context)
         break
       case 'fix':
         if (isFix(item)) fix = item
-        else if (item !== null) return explain(value, context)
+        else return explain(value, context)
         break
       case 'zone':
         if (typeof item === 'string' && item.length <= maxZoneLength) zone = item
-        else if (item !== null) return explain(value, context)
+        else return explain(value, context)
         break
       case 'props':
-        if (typeof item === 'object' && !Array.isArray(item)) hasMore ||= item !== null
+        if (typeof item === 'object' && !Array.isArray(item)) hasMore = true
         else return explain(value, context)
         break
       case 'facilityId':
       case 'gatewayId':
-        if (typeof item === 'string' ? contradiction(key, item, context) !== undefined : item !== null)
+        if (typeof item !== 'string' || contradiction(key, item, context) !== undefined)
           return explain(value, context)
         break
       default:

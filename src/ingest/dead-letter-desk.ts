@@ -17,7 +17,8 @@ export interface DeadLetterFilter {
   readonly reason?: string
   /** An MQTT topic filter: `+` and `#` are wildcards. */
   readonly topic?: string
-  readonly gateway?: string
+  /** Topic filters of which one must match. */
+  readonly topics?: readonly string[]
   /** An id or the beginning of one. */
   readonly id?: string
   /** true: only what was replayed; false: only what was not. */
@@ -50,7 +51,11 @@ function conditions(filter: DeadLetterFilter): { where: string; values: unknown[
   if (filter.until !== undefined) add((p) => `received_at < ${p}`, filter.until)
   if (filter.reason !== undefined) add((p) => `reason = ${p}`, filter.reason)
   if (filter.topic !== undefined) add((p) => `topic ~ ${p}`, topicPattern(filter.topic))
-  if (filter.gateway !== undefined) add((p) => `split_part(topic, '/', 3) = ${p}`, filter.gateway)
+  if (filter.topics !== undefined)
+    add(
+      (p) => `topic ~ ANY(${p})`,
+      filter.topics.map((topic) => topicPattern(topic)),
+    )
   if (filter.id !== undefined) add((p) => `starts_with(id::text, ${p})`, filter.id.toLowerCase())
   if (filter.isReplayed !== undefined) parts.push(`replayed_at IS ${filter.isReplayed ? 'NOT ' : ''}NULL`)
   return { where: parts.length === 0 ? 'true' : parts.join(' AND '), values }

@@ -97,6 +97,16 @@ export function usualMapping(
 export const topicsOf = (mappings: readonly Pick<Mapping, 'topic'>[]): string[] =>
   mappings.map(({ topic }) => filterOf(topic))
 
+/** Filters of the topics on which this gateway is heard; a gateway that only the payload names has none of its own. */
+export const topicsOfGateway = (
+  mappings: readonly Pick<Mapping, 'topic' | 'gateway'>[],
+  gateway: string,
+): string[] =>
+  mappings.flatMap(({ topic, gateway: fixed }) => {
+    if (hasLevel(topic, 'gateway')) return [filterOf(topic.replace('{gateway}', () => gateway))]
+    return fixed === gateway ? [filterOf(topic)] : []
+  })
+
 /** A large site has 10,000 tags, each heard by a few gateways, and some formats name both in the topic. */
 const maxCachedTopics = 50_000
 /** Longer ones are not worth the memory. */

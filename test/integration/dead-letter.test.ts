@@ -34,13 +34,13 @@ beforeEach(async () => {
 })
 
 describe('the dead letter', () => {
-  it('is found by time, reason, topic and gateway', async () => {
+  it('is found by time, reason, topic and several topics', async () => {
     const find = async (filter: object): Promise<number> =>
       (await findDeadLetters(ingest.pool, filter, 100)).length
     expect(await find({})).toBe(3)
     expect(await find({ reason: 'not_json' })).toBe(1)
-    expect(await find({ gateway: 'gw-1' })).toBe(3)
-    expect(await find({ gateway: 'gw-2' })).toBe(0)
+    expect(await find({ topics: ['none/of/these', 'rtls/+/gw-1/pings'] })).toBe(3)
+    expect(await find({ topics: ['rtls/+/gw-2/pings'] })).toBe(0)
     expect(await find({ topic: 'rtls/+/gw-1/pings' })).toBe(3)
     expect(await find({ topic: 'rtls/#' })).toBe(3)
     expect(await find({ topic: 'rtls/+/pings' })).toBe(0)

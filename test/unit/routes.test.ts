@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { formats } from '../../src/formats/registry.ts'
 import { createDecode } from '../../src/ingest/decode.ts'
 import type { Decoded } from '../../src/ingest/ping.ts'
-import { type Mapping, createRoutes, mappingOf } from '../../src/ingest/routes.ts'
+import { type Mapping, createRoutes, mappingOf, topicsOfGateway } from '../../src/ingest/routes.ts'
 import { decodedAs } from '../support/formats.ts'
 import type { Transform } from '../../src/ingest/transform.ts'
 import { delivery, limits } from '../support/pings.ts'
@@ -84,6 +84,20 @@ describe('a gateway that is not in the list', () => {
     expect(pings.map(({ gatewayId }) => gatewayId)).toEqual(['bF9xk'])
     expect(rejections.map(({ index, reason }) => [index, reason])).toEqual([[1, 'unknown_gateway']])
   })
+})
+
+it('the topics of a gateway are those that name it, and those mapped to it', () => {
+  const mappings = [
+    mappingOf('native', 'rtls/{facility}/{gateway}/pings'),
+    mappingOf('minew', '/gw/{gateway}/status', { facility: 'h1' }),
+    mappingOf('dwm1001', 'dwm/node/{tag}/uplink/location', { facility: 'h1', gateway: 'gw-$&' }),
+    mappingOf('pozyx', 'tags', { facility: 'h1', gateway: 'other' }),
+  ]
+  expect(topicsOfGateway(mappings, 'gw-$&')).toEqual([
+    'rtls/+/gw-$&/pings',
+    '/gw/gw-$&/status',
+    'dwm/node/+/uplink/location',
+  ])
 })
 
 describe('a gateway named by the payload', () => {
