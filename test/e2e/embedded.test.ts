@@ -35,6 +35,13 @@ describe('with nothing configured', () => {
     await service.atRest(50)
     const before = await query<{ n: number }>(service, 'SELECT count(*)::int AS n FROM location_history')
     expect(before[0]?.n).toBeGreaterThan(40)
+    // The database knows the simulated hospital: what the tags are worn by has a name and a room.
+    await service.waitForLine(/"assets":301,.*"msg":"demo hospital seeded"/u)
+    const seen = await query<{ n: number }>(
+      service,
+      'SELECT count(*)::int AS n FROM active_assets_with_location WHERE room_name IS NOT NULL',
+    )
+    expect(seen[0]?.n).toBeGreaterThan(20)
     await service.kill('SIGKILL')
 
     const again = await openService({ env, args: ['--no-simulate'] })
