@@ -34,9 +34,7 @@ import type { Logger } from './ops/logger.ts'
 import { type Metrics, createMetrics } from './ops/metrics.ts'
 import { createReports } from './ops/reports.ts'
 import { UserError } from './ops/user-error.ts'
-import { seedDemo, seedsDemo } from './seed/demo.ts'
-import { simulateDefaults } from './simulate/options.ts'
-import { openSimulation } from './simulate/simulate.ts'
+import { openDemo } from './seed/demo.ts'
 
 export interface App {
   readonly health: Health
@@ -262,20 +260,14 @@ async function open(
 
   if (broker !== undefined) closers.add('gateways', async () => sendGatewaysAway(broker, openPipeline))
   const isSimulating =
-    config.simulate.enabled === 'on' || (config.simulate.enabled === 'auto' && config.mqtt.url === null)
+    config.simulate.enabled === 'on' ||
+    (config.simulate.enabled === 'auto' &&
+      config.mqtt.url === null &&
+      // Nobody would hear it otherwise.
+      config.formats.some(({ format }) => format === 'native'))
   if (isSimulating) {
-    const options = { ...simulateDefaults, ...config.simulate, url: mqttUrl }
-    // Beside the first pings, not before them.
-    const seeding = seedsDemo(config)
-      ? seedDemo(databaseUrl, options.facility, options.tags, log)
-      : Promise.resolve()
-    closers.add('demo hospital', async () => seeding)
-    const simulation = openSimulation(options, (event, detail) =>
-      log.debug(detail ?? {}, `simulation: ${event}`),
-    )
-    closers.add('simulation', async () => {
-      await simulation.stop()
-    })
+    const demo = openDemo(config, mqttUrl, databaseUrl, log)
+    closers.add('simulation', async () => demo.close())
   }
   health.set('start', undefined)
   const base = `http://${config.http.host.includes(':') ? `[${config.http.host}]` : config.http.host}:${http.port}`

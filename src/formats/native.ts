@@ -16,6 +16,7 @@ import {
   placeInTime,
 } from '../ingest/ping.ts'
 import type { Refusal } from './format.ts'
+import { collectProps } from './props.ts'
 
 /** Metres. A building is not larger than the planet, and float4 must not overflow to infinity. */
 const mostMetres = 1e8
@@ -196,7 +197,7 @@ export function decodeNative(value: unknown, index: number, context: NativeConte
   const { tUs, timeSource } = placeInTime(claimedUs, delivery.receivedAtUs, index, context.futureToleranceS)
   let props: string | null = null
   if (hasMore || timeSource === 'replaced') {
-    const collected = collectProps(value, method !== null, timeSource === 'replaced')
+    const collected = collectProps(value, knownKeys, method !== null, timeSource === 'replaced')
     if (typeof collected !== 'string') return collected
     props = collected === '{}' ? null : collected
   }
@@ -267,35 +268,4 @@ function contradiction(
   return isSame
     ? undefined
     : `${key} is ${JSON.stringify(claimed.slice(0, 128))}, the topic says ${JSON.stringify(ours)}`
-}
-
-/** Far more than any vendor nests, far less than what overflows PostgreSQL's JSON parser. */
-const maxPropsDepth = 64
-
-/** JSON text of everything that has no column of its own ('{}' when there is nothing), or why it cannot be kept. */
-function collectProps(value: object, isMethodKnown: boolean, isTimeReplaced: boolean): string | Refusal {
-  const ping = value as Readonly<Record<string, unknown>>
-  // Without a prototype, so that a key named __proto__ is a key like any other.
-  const props = Object.create(null) as Record<string, unknown>
-  for (const [key, item] of Object.entries(ping)) if (!knownKeys.has(key)) props[key] = item
-  for (const [key, item] of Object.entries(ping['props'] ?? {}) as [string, unknown][]) props[key] = item
-  if (isTimeReplaced) props['originalT'] = ping['t']
-  if (!isMethodKnown && typeof ping['method'] === 'string') props['method'] = ping['method']
-  const problem = whyUnstorable(props, maxPropsDepth)
-  return problem === undefined
-    ? JSON.stringify(props)
-    : { reason: 'invalid_ping', detail: `props: ${problem}` }
-}
-
-function whyUnstorable(value: unknown, levels: number): string | undefined {
-  // 1e400 parses to Infinity, which JSON.stringify would silently turn into null.
-  if (typeof value === 'number')
-    return Number.isFinite(value) ? undefined : 'a number beyond the range of a double'
-  if (typeof value !== 'object' || value === null) return undefined
-  if (levels === 0) return `nested deeper than ${maxPropsDepth} levels`
-  for (const item of Object.values(value)) {
-    const problem = whyUnstorable(item, levels - 1)
-    if (problem !== undefined) return problem
-  }
-  return undefined
 }

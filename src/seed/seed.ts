@@ -40,7 +40,13 @@ export async function seedDatabase(url: string, options: SeedOptions): Promise<S
 }
 
 async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url, application_name: 'rtls-ingest seed' })
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: 'rtls-ingest seed',
+    connectionTimeoutMillis: 10_000,
+    // For a peer that is frozen: whoever stops the service should not wait for it for ever.
+    query_timeout: 60_000,
+  })
   // Reported by the query under way.
   client.on('error', () => undefined)
   await client.connect()

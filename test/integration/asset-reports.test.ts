@@ -1,4 +1,4 @@
-// What is asked of all assets at once: reliability, cost, use, risk, certificates, recalls, UDI, replacement.
+// What is asked of all assets at once: reliability, cost, use, risk, recalls, UDI, replacement.
 import { describe, expect, it } from 'vitest'
 import { useBiotrakr } from '../support/biotrakr.ts'
 
@@ -243,33 +243,6 @@ describe('the reports', () => {
     ).toEqual([
       { in_years: 0, assets: 2, past: 1, replacement_cost: '2000.00', without: 0 },
       { in_years: 2, assets: 2, past: 0, replacement_cost: '1500.00', without: 1 },
-    ])
-  })
-
-  it('say which certificates run out within 90 days', async () => {
-    const id = await asset()
-    await query(
-      `UPDATE assets SET ce_certificate_expires_on = facility_date('f') - 1, iso_certificate_expires_on = facility_date('f') + 90,
-         next_calibration_date = facility_date('f') + 91, warranty_end_date = facility_date('f') - 10 WHERE id = $1`,
-      [id],
-    )
-    await query(
-      `INSERT INTO training_records (user_id, training_type, completed_on, expires_on)
-       VALUES ('u', 'MRI safety', '2020-01-01', '2021-01-01'), ('u', 'MRI safety', '2021-01-01', '2999-01-01')`,
-    )
-    expect(
-      await query(
-        `SELECT kind, days_left, status FROM certification_expiry WHERE asset_id = $1 OR user_id = 'u' ORDER BY expires_on`,
-        [id],
-      ),
-    ).toEqual([
-      { kind: 'CE', days_left: -1, status: 'EXPIRED' },
-      { kind: 'ISO', days_left: 90, status: 'EXPIRES_SOON' },
-      { kind: 'CALIBRATION', days_left: 91, status: 'VALID' },
-      { kind: 'OPERATOR_TRAINING', days_left: expect.any(Number) as number, status: 'VALID' },
-    ])
-    expect(await query('SELECT kind, days_left FROM contract_expiry WHERE asset_id = $1', [id])).toEqual([
-      { kind: 'WARRANTY', days_left: -10 },
     ])
   })
 

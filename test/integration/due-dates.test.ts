@@ -125,3 +125,32 @@ describe('completed work', () => {
     ])
   })
 })
+
+describe('certificates and contracts', () => {
+  it('are listed when they run out within 90 days', async () => {
+    const id = await asset()
+    await query(
+      `UPDATE assets SET ce_certificate_expires_on = facility_date('f') - 1, iso_certificate_expires_on = facility_date('f') + 90,
+         next_calibration_date = facility_date('f') + 91, warranty_end_date = facility_date('f') - 10 WHERE id = $1`,
+      [id],
+    )
+    await query(
+      `INSERT INTO training_records (user_id, training_type, completed_on, expires_on)
+       VALUES ('u', 'MRI safety', '2020-01-01', '2021-01-01'), ('u', 'MRI safety', '2021-01-01', '2999-01-01')`,
+    )
+    expect(
+      await query(
+        `SELECT kind, days_left, status FROM certification_expiry WHERE asset_id = $1 OR user_id = 'u' ORDER BY expires_on`,
+        [id],
+      ),
+    ).toEqual([
+      { kind: 'CE', days_left: -1, status: 'EXPIRED' },
+      { kind: 'ISO', days_left: 90, status: 'EXPIRES_SOON' },
+      { kind: 'CALIBRATION', days_left: 91, status: 'VALID' },
+      { kind: 'OPERATOR_TRAINING', days_left: expect.any(Number) as number, status: 'VALID' },
+    ])
+    expect(await query('SELECT kind, days_left FROM contract_expiry WHERE asset_id = $1', [id])).toEqual([
+      { kind: 'WARRANTY', days_left: -10 },
+    ])
+  })
+})
