@@ -3,17 +3,13 @@
  * argv → command, exit code, signals. The only user of process.argv and process.exit.
  * Exit codes: 0 fine, 1 failed, 2 bad configuration or usage.
  */
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { formatCommands } from './commands/format-commands.ts'
 import { deadLetterCommand } from './commands/dead-letter-command.ts'
 import { serviceCommands } from './commands/service-commands.ts'
 import { simulateCommand } from './commands/simulate-command.ts'
 import { UserError } from './ops/user-error.ts'
-
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-  version: string
-}
+import { version } from './ops/version.ts'
 
 const program = new Command('rtls-ingest')
   .description(
