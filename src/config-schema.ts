@@ -23,6 +23,24 @@ const isDatabaseUrl = (value: string): boolean => hasScheme(value, ['postgres:',
 const url = (isValid: (value: string) => boolean, example: string) =>
   z.string().refine(isValid, `expected a URL such as ${example}`).nullable().default(null)
 
+/** RFC 6750's characters, and too many to guess. */
+export const secretToken = z
+  .string()
+  .regex(
+    /^[\w.~+/-]{16,512}=*$/,
+    'expected at least 16 letters, digits or -._~+/ (openssl rand -base64 24 makes one)',
+  )
+
+const httpToken = z
+  .strictObject({
+    name: z.string().min(1).max(100),
+    role: z.enum(['viewer', 'operator', 'admin']),
+    token: secretToken.nullable().default(null),
+    tokenFile: optionalText,
+    user: optionalText,
+  })
+  .refine(({ token, tokenFile }) => (token === null) !== (tokenFile === null), 'expected token or tokenFile')
+
 const section = <Shape extends z.ZodRawShape>(shape: Shape) => z.strictObject(shape).prefault({} as never)
 
 export const configSchema = z.strictObject({
@@ -103,6 +121,11 @@ export const configSchema = z.strictObject({
     port: port.default(3001),
     host: z.string().min(1).default('127.0.0.1'),
     stalledAfterS: positive.default(60),
+    readAccess: z.enum(['auto', 'token']).default('auto'),
+    writeToken: secretToken.nullable().default(null),
+    tokens: z.array(httpToken).default([]),
+    queryTimeoutMs: positive.default(5000),
+    maxBodyBytes: z.int().min(1024).max(16_777_216).default(262_144),
   }),
   log: section({
     level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
@@ -145,6 +168,7 @@ export const environmentKeys: Readonly<Record<string, string>> = {
   DATA_DIR: 'database.dataDir',
   HTTP_PORT: 'http.port',
   HTTP_HOST: 'http.host',
+  HTTP_WRITE_TOKEN: 'http.writeToken',
   LOG_LEVEL: 'log.level',
   ACK_MODE: 'ack.mode',
   SPOOL_DIR: 'spool.dir',
@@ -159,7 +183,11 @@ export const secretEnvironment: readonly string[] = [
   'MQTT_PASSWORD',
   'DATABASE_URL',
   'DATABASE_PASSWORD',
+  'HTTP_WRITE_TOKEN',
 ]
+
+/** Secrets that come from the file only. */
+export const secretKeys: readonly string[] = ['http.tokens']
 
 type JsonSchema = z.core.JSONSchema.JSONSchema
 
@@ -170,7 +198,14 @@ export function expectedAt(path: readonly PropertyKey[]): string {
     const below = typeof key === 'number' ? node.items : node.properties?.[String(key)]
     node = typeof below === 'object' && !Array.isArray(below) ? below : {}
   }
-  const { type, enum: choices, minimum = -Infinity, maximum = Infinity, maxLength } = node.anyOf?.[0] ?? node
+  const {
+    type,
+    enum: choices,
+    minimum = -Infinity,
+    maximum = Infinity,
+    maxLength,
+    minItems = 0,
+  } = node.anyOf?.[0] ?? node
   if (choices !== undefined) return `one of ${choices.join(', ')}`
   if (type === 'integer' || type === 'number') {
     const range =
@@ -178,7 +213,7 @@ export function expectedAt(path: readonly PropertyKey[]): string {
     return `a ${type === 'integer' ? 'whole ' : ''}number ${range}`
   }
   if (type === 'boolean') return 'true or false'
-  if (type === 'array') return 'a list of at least one'
+  if (type === 'array') return minItems > 0 ? 'a list of at least one' : 'a list'
   if (type === 'object') return 'keys below it'
   return `text${maxLength === undefined ? '' : ` of at most ${maxLength} characters`}`
 }

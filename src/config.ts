@@ -5,7 +5,15 @@
 import { readFileSync } from 'node:fs'
 import { YAMLParseError, parse as parseYaml } from 'yaml'
 import type { z } from 'zod'
-import { type Config, configSchema, environmentKeys, expectedAt, secretEnvironment } from './config-schema.ts'
+import {
+  type Config,
+  configSchema,
+  environmentKeys,
+  expectedAt,
+  secretEnvironment,
+  secretKeys,
+  secretToken,
+} from './config-schema.ts'
 import { UserError, messageOf } from './ops/user-error.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -54,6 +62,9 @@ export function loadConfig(sources: ConfigSources): Config {
     problems.push(
       ...parsed.error.issues.flatMap((issue) => describeIssue(issue, origin, sources.file ?? '', tree)),
     )
+  for (const [at, entry] of (parsed.data?.http.tokens ?? []).entries())
+    if (entry.tokenFile !== null)
+      entry.token = readToken(entry.tokenFile, `${sources.file ?? ''}: http.tokens.${at}.tokenFile`, problems)
   if (problems.length > 0 || !parsed.success)
     throw new UserError(
       `The configuration is not valid:\n${problems.map((line) => `  - ${line}`).join('\n')}`,
@@ -122,14 +133,27 @@ function readVariable(name: string, environment: Environment, problems: string[]
     problems.push(`${name} and ${source} are both set; set one`)
     return undefined
   }
+  const secret = readSecret(file, source, problems)
+  return secret === undefined ? undefined : { value: secret, source }
+}
+
+function readSecret(file: string, source: string, problems: string[]): string | undefined {
   try {
     const secret = readFileSync(file, 'utf8').trim()
-    if (secret !== '') return { value: secret, source }
+    if (secret !== '') return secret
     problems.push(`${source}: ${file} is empty`)
   } catch (error) {
     problems.push(`${source}: ${file} ${whyUnreadable(error)}`)
   }
   return undefined
+}
+
+function readToken(file: string, source: string, problems: string[]): string | null {
+  const parsed = secretToken.safeParse(readSecret(file, source, problems))
+  const [issue] = parsed.error?.issues ?? []
+  // A file that cannot be read is reported already.
+  if (issue?.code === 'invalid_format') problems.push(`${source}: ${file}: ${issue.message}`)
+  return parsed.data ?? null
 }
 
 /** Variables and flags are text; what the key wants is read from its default. Text that is none of that is left for the schema to refuse. */
@@ -226,7 +250,7 @@ function describeIssue(
 
 /** Never the value of a secret, nor what stands in the place of a section: somebody may have put a URL there. */
 function describeValue(key: string, value: unknown): string {
-  const isSecret = secretEnvironment.some((name) => environmentKeys[name] === key)
+  const isSecret = secretKeys.includes(key) || secretEnvironment.some((name) => environmentKeys[name] === key)
   if (isSecret && typeof value === 'string') return 'got something else (not shown: it may hold a secret)'
   if (value === undefined) return 'got nothing'
   if (isSecret || !isKey(key) || typeof value === 'object') return `got ${kindOf(value)}`

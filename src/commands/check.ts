@@ -19,6 +19,11 @@ export function check(sources: ConfigSources): void {
         url: hideUrl(config.database.url),
         password: hide(config.database.password),
       },
+      http: {
+        ...config.http,
+        writeToken: hide(config.http.writeToken),
+        tokens: config.http.tokens.map((token) => ({ ...token, token: hide(token.token) })),
+      },
     }),
   )
   process.stdout.write(

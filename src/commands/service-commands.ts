@@ -13,9 +13,11 @@ What most people set (every key: config/rtls-ingest.example.yaml; what is in for
   DATABASE_URL      your TimescaleDB              (else an embedded one on port ${byDefault.database.port}, data in ${byDefault.database.dataDir})
   MQTT_CLIENT_ID    its own for every replica     (${byDefault.mqtt.clientId})
   MQTT_SHARE_GROUP  one for all replicas, which then share the load
-  HTTP_PORT         metrics and health            (${byDefault.http.port}; HTTP_HOST ${byDefault.http.host})
+  HTTP_PORT         assets, metrics and health    (${byDefault.http.port}; HTTP_HOST ${byDefault.http.host})
+  HTTP_WRITE_TOKEN  lets its bearer add and change assets (off)
   LOG_LEVEL         trace, debug, info, warn, error, fatal, silent  (${byDefault.log.level})
-MQTT_URL, MQTT_PASSWORD, DATABASE_URL and DATABASE_PASSWORD may each come from a file: MQTT_URL_FILE and so on.
+MQTT_URL, MQTT_PASSWORD, DATABASE_URL, DATABASE_PASSWORD and HTTP_WRITE_TOKEN may each come from a file:
+MQTT_URL_FILE and so on.
 A flag wins over a variable, a variable over the file.
 
 Ctrl-C or SIGTERM writes and acknowledges what is buffered, then stops; a second one stops at once.

@@ -89,6 +89,7 @@ describe('a secret from a file', () => {
       MQTT_PASSWORD: secret,
       DATABASE_URL: 'postgres://rtls@db/rtls',
       DATABASE_PASSWORD: secret,
+      HTTP_WRITE_TOKEN: 'sixteen-letters-of-it',
     }
     for (const name of secretEnvironment) {
       const value = values[name] ?? ''
@@ -134,6 +135,38 @@ describe('a secret from a file', () => {
 
   it('is not looked for under the name of a variable that is no secret', () => {
     expect(load({ HTTP_HOST_FILE: '/nonexistent' }).http.host).toBe('127.0.0.1')
+  })
+})
+
+describe('tokens of the HTTP API', () => {
+  const token = 'a-token-nobody-guesses'
+  const tokens = (entry: string) =>
+    write('tokens.yaml', `http: { tokens: [{ name: portal, role: viewer, ${entry} }] }\n`)
+
+  it('stand in the configuration or in a file of their own', () => {
+    const expected = [{ name: 'portal', role: 'viewer', token, user: null }]
+    expect(load({}, tokens(`token: ${token}`)).http.tokens).toMatchObject(expected)
+    const file = write('portal', `${token}\n`)
+    expect(load({}, tokens(`tokenFile: ${file}`)).http.tokens).toMatchObject(expected)
+  })
+
+  it.each([
+    ['token: short-hunter2', 'http.tokens.0.token: expected at least 16 letters'],
+    ['token: [hunter2]', 'http.tokens.0.token: expected text'],
+    ['', 'http.tokens.0: expected token or tokenFile'],
+    [`token: hunter2-hunter2-hunter2, tokenFile: /x`, 'http.tokens.0: expected token or tokenFile'],
+    ['tokenFile: /run/secrets/nothing', 'http.tokens.0.tokenFile: /run/secrets/nothing cannot be read'],
+    ['token: hunter2-hunter2-hunter2, user: 5', 'http.tokens.0.user: expected text'],
+  ])('that are wrong are named and not printed: %s', (entry, expected) => {
+    const message = said({}, tokens(entry))
+    expect(message).toContain(`FOLDER/tokens.yaml: ${expected}`)
+    expect(message).not.toContain(secret)
+  })
+
+  it('too short in a file of its own are named and not printed', () => {
+    const message = said({}, tokens(`tokenFile: ${write('short', secret)}`))
+    expect(message).toMatch(/tokens\.0\.tokenFile: FOLDER\/short: expected at least 16 letters/u)
+    expect(message).not.toContain(secret)
   })
 })
 

@@ -60,6 +60,7 @@ describe('where a value comes from', () => {
       DATABASE_URL: 'postgres://db/rtls',
       ACK_MODE: 'spool',
       LOG_LEVEL: 'debug',
+      HTTP_WRITE_TOKEN: 'sixteen-letters-of-it',
     }
     for (const [name, key] of Object.entries(environmentKeys)) {
       const [section = '', last = ''] = key.split('.')
@@ -166,7 +167,7 @@ limits: [1]
     const flags = { 'batch.maxAge': '5', http: '5', '__proto__.x': '1', 'mqtt.url.x': '1' }
     expect(problemsOf('htpp: 1\ncopy: { concurency: 2 }\nack: { moode: null }', { flags })).toEqual([
       '--set batch.maxAge: there is no such key; batch has maxRows, maxBytes, maxAgeMs',
-      '--set http: there is no such key; http has port, host, stalledAfterS',
+      '--set http: there is no such key; http has port, host, stalledAfterS, readAccess, writeToken, tokens, queryTimeoutMs, maxBodyBytes',
       expect.stringMatching(/^--set __proto__\.x: there is no such key; there are mqtt, formats, /u),
       expect.stringMatching(/^--set mqtt\.url\.x: there is no such key; mqtt has url, /u),
       'FILE: copy.concurency: there is no such key; copy has concurrency',
