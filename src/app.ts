@@ -100,12 +100,9 @@ async function open(
   const http = await openHttpServer(config.http, {
     registry: metrics.registry,
     health,
-    pingDatabase: async () => {
-      if (pool === undefined) throw new Error('the service is starting')
-      const startedMs = performance.now()
-      await pool.use(async (client) => client.query('SELECT 1'))
-      return Math.round((performance.now() - startedMs) * 100) / 100
-    },
+    pool: () => pool,
+    onDatabaseFailure: (judgement) => log.debug(judgement, 'an HTTP request without an answer'),
+    onBug: (error, method, route) => log.error({ err: error, method, route }, 'an HTTP request failed'),
   })
   closers.add('http', async () => http.close())
   const broker = config.mqtt.url === null ? await openEmbeddedBroker(config.mqtt) : undefined
@@ -146,6 +143,7 @@ async function open(
     (error) => log.debug({ err: error }, 'an idle database connection broke'),
   )
   pool = openPool
+  http.connect(databaseUrl)
   closers.add('database pool', async () => openPool.close())
   const openWatch = openDatabaseWatch(openPool, reports)
   watch = openWatch
@@ -275,6 +273,7 @@ async function open(
     health,
     pipeline: account,
     addresses: [
+      ['assets', `${base}/assets`],
       ['metrics', `${base}/metrics`],
       ['readiness', `${base}/readyz`],
       [

@@ -12,6 +12,8 @@ export interface PoolOptions {
   readonly connectTimeoutMs: number
   /** For the server's statement_timeout; our own deadline for a whole unit of work lies a little behind it. */
   readonly statementTimeoutMs: number
+  /** How far behind it. The server should be the first to give up, so that its reason is the one we see. */
+  readonly deadlineMarginMs?: number
 }
 
 export interface Pool {
@@ -24,8 +26,7 @@ export interface Pool {
   close(): Promise<void>
 }
 
-/** The server should be the first to give up, so that its reason is the one we see. */
-const deadlineMarginMs = 5000
+const defaultMarginMs = 5000
 const goodbyeMs = 2000
 
 export function createPool(options: PoolOptions, onIdleError: (error: Error) => void): Pool {
@@ -51,7 +52,7 @@ export function createPool(options: PoolOptions, onIdleError: (error: Error) => 
     async use(work, signal, timeoutMs = options.statementTimeoutMs) {
       const client = await connect(pool, signal)
       const isSpecial = timeoutMs !== options.statementTimeoutMs
-      const deadlineMs = timeoutMs + deadlineMarginMs
+      const deadlineMs = timeoutMs + (options.deadlineMarginMs ?? defaultMarginMs)
       let timer: NodeJS.Timeout | undefined
       let onAbort: (() => void) | undefined
       const givenUp = new Promise<never>((_, reject) => {

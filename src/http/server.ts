@@ -1,52 +1,80 @@
 /**
- * The HTTP server of one process: metrics and health. Read-only. Owns routes and status codes, not what they report.
+ * The HTTP server of one process: status for operators, the API for everybody else. Owns the listener, its limits and the headers of
+ * every answer; what is answered is the routes' business.
  */
-import Fastify from 'fastify'
-import type { Registry } from 'prom-client'
-import type { Health } from '../ops/health.ts'
-import { explainListenError, messageOf } from '../ops/user-error.ts'
+import Fastify, { type FastifyInstance } from 'fastify'
+import type { Judgement } from '../db/failure.ts'
+import { type Pool, createPool } from '../db/pool.ts'
+import { explainListenError } from '../ops/user-error.ts'
+import { version } from '../ops/version.ts'
+import { type AccessOptions, type TokenOptions, accessTokens, createAccess } from './access.ts'
+import { type OnBug, addApiRoutes, answerProblems, refuseOtherMethods, sendProblem } from './api.ts'
+import { createAssetRoutes, namedSchemas } from './asset-routes.ts'
+import { createAssetStore } from './asset-store.ts'
+import { createHttpDatabase, httpPoolOptions } from './database.ts'
+import { describeApi } from './openapi.ts'
+import { Problem, documentOf, problemType } from './problem.ts'
+import { type StatusSources, addStatusRoutes, statusPaths } from './status-routes.ts'
 
-export interface HttpOptions {
-  readonly host: string
+export interface HttpOptions extends Pick<AccessOptions, 'host' | 'readAccess'>, TokenOptions {
   readonly port: number
+  readonly maxBodyBytes: number
+  readonly queryTimeoutMs: number
 }
 
-export interface HttpSources {
-  readonly registry: Registry
-  readonly health: Health
-  /** Milliseconds a trivial query took; throws with a reason for the operator. */
-  readonly pingDatabase: () => Promise<number>
+export interface HttpSources extends StatusSources {
+  /** A request could not be answered for this reason. */
+  readonly onDatabaseFailure: (judgement: Judgement) => void
+  readonly onBug: OnBug
 }
 
 export interface HttpServer {
   readonly port: number
+  /** Where the API reads and writes; until then it says that the service is starting. */
+  connect(databaseUrl: string): void
   close(): Promise<void>
 }
 
+/** A request that dribbles in holds a connection; a whole one of the largest size takes a second on a slow line. */
+const requestTimeoutMs = 15_000
+/** Ids are at most 200 characters, each at most 12 when percent-encoded. */
+const maxParamLength = 2400
+
+/** Nothing here is a page: no browser shall run, frame, sniff or keep any of it. */
+const securityHeaders = {
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+} as const
+
 /** Errors: UserError naming HTTP_PORT when the address cannot be had. */
 export async function openHttpServer(options: HttpOptions, sources: HttpSources): Promise<HttpServer> {
-  const app = Fastify({ logger: false, forceCloseConnections: true })
-
-  app.get('/livez', () => ({ status: 'alive' }))
-
-  app.get('/readyz', (_request, reply) => {
-    const problems = sources.health.problems()
-    return reply
-      .code(problems.length === 0 ? 200 : 503)
-      .send(problems.length === 0 ? { status: 'ready' } : { status: 'not ready', problems })
+  const app = Fastify({
+    logger: false,
+    forceCloseConnections: true,
+    bodyLimit: options.maxBodyBytes,
+    requestTimeout: requestTimeoutMs,
+    routerOptions: { maxParamLength },
+    frameworkErrors: (error, request, reply) => {
+      reply.headers(securityHeaders)
+      void sendProblem(error, request, reply, sources.onBug)
+    },
+    clientErrorHandler: (error, socket) => {
+      if (error.code !== 'ECONNRESET' && socket.writable) socket.end(rawAnswer(error.code))
+      else socket.destroy()
+    },
   })
-
-  app.get('/health/db', async (_request, reply) => {
-    try {
-      return await reply.send({ status: 'up', latencyMs: await sources.pingDatabase() })
-    } catch (error) {
-      return reply.code(503).send({ status: 'down', reason: messageOf(error) })
-    }
+  app.removeContentTypeParser('text/plain')
+  app.addHook('onRequest', (_request, reply, done) => {
+    reply.headers(securityHeaders)
+    done()
   })
-
-  app.get('/metrics', async (_request, reply) =>
-    reply.type(sources.registry.contentType).send(await sources.registry.metrics()),
-  )
+  answerProblems(app, sources.onBug)
+  addStatusRoutes(app, sources)
+  let pool: Pool | undefined
+  const paths = addApi(app, options, sources, () => pool)
+  refuseOtherMethods(app, [...statusPaths, ...paths])
 
   try {
     await app.listen({ host: options.host, port: options.port })
@@ -56,6 +84,47 @@ export async function openHttpServer(options: HttpOptions, sources: HttpSources)
   const address = app.server.address()
   return {
     port: typeof address === 'object' && address !== null ? address.port : options.port,
-    close: async () => app.close(),
+    connect(databaseUrl) {
+      // An idle connection that broke: the next request gets another.
+      pool = createPool(httpPoolOptions(databaseUrl, options.queryTimeoutMs), () => undefined)
+    },
+    async close() {
+      await app.close()
+      await pool?.close()
+    },
   }
+}
+
+/** Returns the paths it added. */
+function addApi(
+  app: FastifyInstance,
+  options: HttpOptions,
+  sources: HttpSources,
+  pool: () => Pool | undefined,
+): string[] {
+  const database = createHttpDatabase(pool, sources.onDatabaseFailure)
+  const routes = createAssetRoutes(createAssetStore(database))
+  addApiRoutes(app, routes, createAccess({ ...options, tokens: accessTokens(options) }))
+  const description = JSON.stringify(describeApi(routes, { version, schemas: namedSchemas }))
+  app.get('/openapi.json', (_request, reply) => reply.type('application/json').send(description))
+  return [...routes.map(({ path }) => path), '/openapi.json']
+}
+
+/** What Node's parser refuses never becomes a request. */
+function rawAnswer(code: string): string {
+  const problem =
+    code === 'HPE_HEADER_OVERFLOW'
+      ? new Problem('headers-too-large', 'The headers are larger than 16 KiB.')
+      : code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? new Problem('request-timeout', 'The request did not arrive in time.')
+        : new Problem('malformed-request', 'This is not a request of HTTP/1.1.')
+  const body = JSON.stringify(documentOf(problem, ''))
+  return [
+    `HTTP/1.1 ${problem.status} Refused`,
+    `content-type: ${problemType}`,
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+    '',
+    body,
+  ].join('\r\n')
 }

@@ -1,0 +1,52 @@
+/** The enumerations of an asset that more than one place names, in the order of the database's types. */
+import { oneOf } from './field-kinds.ts'
+
+export const statuses = [
+  'ACTIVE',
+  'IN_SERVICE',
+  'IN_MAINTENANCE',
+  'QUARANTINED',
+  'CONDEMNED',
+  'RETIRED',
+  'DISPOSED',
+] as const
+export const categories = [
+  'IMAGING',
+  'LABORATORY',
+  'SURGICAL',
+  'PATIENT_MONITORING',
+  'THERAPEUTIC',
+  'LIFE_SUPPORT',
+  'DIAGNOSTIC',
+  'ANESTHESIA',
+  'STERILIZATION',
+  'SUPPORT_EQUIPMENT',
+  'IT_MEDICAL',
+  'OTHER',
+] as const
+export const criticalities = ['CRITICAL', 'HIGH', 'MEDIUM', 'LOW'] as const
+
+export const status = oneOf(...statuses)
+export const category = oneOf(...categories)
+export const criticality = oneOf(...criticalities)
+export const severity = oneOf('INFO', 'WARNING', 'ERROR', 'CRITICAL')
+export const depreciationMethod = oneOf(
+  'STRAIGHT_LINE',
+  'DECLINING_BALANCE',
+  'DOUBLE_DECLINING',
+  'UNITS_OF_PRODUCTION',
+  'SUM_OF_YEARS_DIGITS',
+)
+export const trackingMethod = oneOf('RFID', 'BLE', 'QR', 'GPS', 'MANUAL', 'NFC', 'UWB', 'WIFI')
+export const pmCompliance = oneOf('COMPLIANT', 'GRACE_PERIOD', 'OVERDUE', 'CRITICAL')
+export const failureCategory = oneOf(
+  'ELECTRICAL',
+  'MECHANICAL',
+  'SOFTWARE',
+  'HYDRAULIC',
+  'PNEUMATIC',
+  'SENSOR',
+  'CALIBRATION',
+  'USER_ERROR',
+  'UNKNOWN',
+)

@@ -1,0 +1,169 @@
+// The HTTP API on a real port over a real database, asked as a client would. Every answer is held against the OpenAPI description
+// that the service itself gives: a status, header, content type or field that it does not describe fails the test.
+import Ajv, { type ValidateFunction } from 'ajv/dist/2020.js'
+import addFormats from 'ajv-formats'
+import { Registry } from 'prom-client'
+import { type HttpOptions, openHttpServer } from '../../src/http/server.ts'
+import { createHealth } from '../../src/ops/health.ts'
+
+export const writeToken = 'write-token-of-the-tests'
+
+export interface Reply {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: Record<string, unknown>
+  readonly text: string
+}
+
+export interface Ask {
+  readonly method?: string
+  readonly path: string
+  readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>>
+  /** Sent with the request; the write token unless told otherwise. */
+  readonly token?: string | null
+}
+
+export interface HttpApi {
+  readonly port: number
+  readonly description: OpenApi
+  ask(request: Ask | string): Promise<Reply>
+  /** Fails when anything was told to the log as a mistake of ours. */
+  close(): Promise<void>
+}
+
+interface Operation {
+  readonly responses: Readonly<
+    Record<string, { content: Record<string, { schema: object }>; headers?: Record<string, object> }>
+  >
+}
+export interface OpenApi {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
+  readonly components: { readonly schemas: Readonly<Record<string, object>> }
+}
+
+/** `databaseUrl` undefined: the service is still starting. */
+export async function openHttpApi(
+  databaseUrl: string | undefined,
+  options: Partial<HttpOptions> = {},
+): Promise<HttpApi> {
+  const bugs: unknown[] = []
+  const server = await openHttpServer(
+    {
+      host: '127.0.0.1',
+      port: 0,
+      readAccess: 'auto',
+      writeToken,
+      tokens: [],
+      queryTimeoutMs: 30_000,
+      maxBodyBytes: 262_144,
+      ...options,
+    },
+    {
+      registry: new Registry(),
+      health: createHealth(),
+      pool: () => undefined,
+      onDatabaseFailure: () => undefined,
+      onBug: (error) => bugs.push(error),
+    },
+  )
+  if (databaseUrl !== undefined) server.connect(databaseUrl)
+  const base = `http://127.0.0.1:${server.port}`
+  const description = (await (await fetch(`${base}/openapi.json`)).json()) as OpenApi
+  const expectDescribed = createContract(description)
+
+  return {
+    port: server.port,
+    description,
+    async ask(request) {
+      const {
+        method = 'GET',
+        path,
+        body,
+        headers = {},
+        token,
+      } = typeof request === 'string' ? { path: request } : request
+      const authorization = token === null ? {} : { authorization: `Bearer ${token ?? writeToken}` }
+      const isText = typeof body === 'string' || body instanceof Uint8Array
+      const response = await fetch(`${base}${path}`, {
+        method,
+        headers: {
+          ...(method === 'GET' ? {} : authorization),
+          ...(token === undefined ? {} : authorization),
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...headers,
+        },
+        ...(body === undefined ? {} : { body: isText ? (body as string) : JSON.stringify(body) }),
+      })
+      const text = await response.text()
+      const reply = {
+        status: response.status,
+        headers: response.headers,
+        text,
+        body: JSON.parse(text) as Reply['body'],
+      }
+      expectDescribed(method, path, reply)
+      return reply
+    },
+    async close() {
+      await server.close()
+      if (bugs.length > 0) throw new AggregateError(bugs, 'requests met mistakes of ours')
+    },
+  }
+}
+
+function createContract(description: OpenApi): (method: string, path: string, reply: Reply) => void {
+  const ajv = new Ajv.default({ strict: false, allErrors: true })
+  addFormats.default(ajv)
+  ajv.addSchema({ $id: 'api', components: description.components })
+  const validators = new Map<string, ValidateFunction>()
+  const validatorOf = (schema: object): ValidateFunction => {
+    const key = JSON.stringify(schema)
+    const known = validators.get(key) ?? ajv.compile(JSON.parse(key.replaceAll('"#/', '"api#/')) as object)
+    validators.set(key, known)
+    return known
+  }
+
+  return (method, path, reply) => {
+    const where = `${method} ${path.slice(0, 200)} → ${reply.status} ${reply.text.slice(0, 500)}`
+    const operation = operationOf(description, path)?.[method.toLowerCase()]
+    const type = reply.headers.get('content-type')?.split(';')[0] ?? ''
+    // Beside the described paths and methods there are only problems.
+    const response = operation?.responses[String(reply.status)] ?? {
+      content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+      headers: {},
+    }
+    if (operation !== undefined && operation.responses[String(reply.status)] === undefined)
+      throw new Error(`a status that is not described: ${where}`)
+    const content = response.content[type]
+    if (content === undefined) throw new Error(`a content type that is not described (${type}): ${where}`)
+    const validate = validatorOf(content.schema)
+    if (!validate(reply.body))
+      throw new Error(`not as described: ${ajv.errorsText(validate.errors)}: ${where}`)
+    for (const name of Object.keys(response.headers ?? {}))
+      if (!reply.headers.has(name)) throw new Error(`without the header ${name}: ${where}`)
+    if (reply.status >= 400 && reply.body['status'] !== reply.status)
+      throw new Error(`another status: ${where}`)
+    for (const leak of [
+      /\b(?:SELECT|INSERT|UPDATE)\b/u,
+      /violates|syntax error|input syntax|relation "/u,
+      /\bat .*\.[jt]s:\d/u,
+      /node_modules/u,
+    ])
+      if (reply.status >= 400 && leak.test(reply.text)) throw new Error(`says too much: ${where}`)
+    if (
+      reply.headers.get('x-content-type-options') !== 'nosniff' ||
+      !reply.headers.has('content-security-policy')
+    )
+      throw new Error(`without security headers: ${where}`)
+    if (operation !== undefined && reply.headers.get('cache-control') !== 'no-store')
+      throw new Error(`may be kept by a cache: ${where}`)
+  }
+}
+
+function operationOf(description: OpenApi, path: string): Readonly<Record<string, Operation>> | undefined {
+  const { pathname } = new URL(path, 'http://service')
+  return Object.entries(description.paths).find(([pattern]) =>
+    new RegExp(`^${pattern.replaceAll(/\{\w+\}/gu, '[^/]+')}$`, 'u').test(pathname),
+  )?.[1]
+}
