@@ -8,6 +8,7 @@ import { formatCommands } from './commands/format-commands.ts'
 import { deadLetterCommand } from './commands/dead-letter-command.ts'
 import { serviceCommands } from './commands/service-commands.ts'
 import { simulateCommand } from './commands/simulate-command.ts'
+import { upgradeCommand } from './commands/upgrade-command.ts'
 import { UserError } from './ops/user-error.ts'
 import { version } from './ops/version.ts'
 
@@ -31,11 +32,22 @@ Examples:
 Exit codes: 0 fine, 1 failed, 2 bad configuration or usage.`,
   )
 
-for (const command of [...serviceCommands, ...formatCommands, simulateCommand, deadLetterCommand])
+for (const command of [
+  ...serviceCommands,
+  ...formatCommands,
+  simulateCommand,
+  deadLetterCommand,
+  upgradeCommand,
+])
   program.addCommand(command)
 
 // Set on every command: commander does not hand it down.
-for (const command of [program, ...program.commands, ...deadLetterCommand.commands])
+for (const command of [
+  program,
+  ...program.commands,
+  ...deadLetterCommand.commands,
+  ...upgradeCommand.commands,
+])
   command
     .exitOverride()
     .allowExcessArguments(false)

@@ -22,9 +22,8 @@ export async function withDatabase<T>(
   work: (database: CommandDatabase) => Promise<T>,
 ): Promise<T> {
   const { url, host, port, dataDir } = config.database
-  const isServed = url === null && (await answers(host, port))
   const embedded =
-    url === null && !isServed
+    url === null && !(await isServed(config))
       ? await openEmbeddedDatabase({
           ...config.database,
           templateDir: templateDir('migrated'),
@@ -49,6 +48,11 @@ export async function withDatabase<T>(
   } finally {
     await embedded?.close()
   }
+}
+
+/** Whether a service that runs serves the embedded database. */
+export async function isServed({ database: { url, host, port } }: Config): Promise<boolean> {
+  return url === null && (await answers(host, port))
 }
 
 /** A bug of ours keeps its stack. */
