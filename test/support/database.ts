@@ -14,14 +14,21 @@ export interface TestDatabase {
 
 /** Opens an empty database with the extension timescaledb; the user of its URL may do everything. It must be closed. */
 export async function openTestDatabase(): Promise<TestDatabase> {
+  if (serverUrl() === undefined) return openTestEmbedded()
+  const database = await openEmptyDatabase()
+  await runSql(database.url, 'CREATE EXTENSION IF NOT EXISTS timescaledb')
+  return database
+}
+
+/** Without the extension, on the server of RTLS_TEST_DATABASE_URL: as somebody else made it. */
+export async function openEmptyDatabase(): Promise<TestDatabase> {
   const server = serverUrl()
-  if (server === undefined) return openTestEmbedded()
+  if (server === undefined) throw new Error('there is no server: RTLS_TEST_DATABASE_URL is not set')
   const name = `rtls_test_${randomBytes(8).toString('hex')}`
   // template1 may be held by TimescaleDB's own background workers; template0 never is.
   await runSql(server, `CREATE DATABASE ${name} TEMPLATE template0`)
   const url = new URL(server)
   url.pathname = `/${name}`
-  await runSql(url.href, 'CREATE EXTENSION IF NOT EXISTS timescaledb')
   let isClosed = false
   return {
     url: url.href,
@@ -33,7 +40,7 @@ export async function openTestDatabase(): Promise<TestDatabase> {
   }
 }
 
-/** The same with the schema of this version, which the embedded one is born with: seconds cheaper than to migrate it. */
+/** With the extension and the schema of this version, which the embedded one is born with: seconds cheaper than to migrate it. */
 export async function openMigratedDatabase(): Promise<TestDatabase> {
   const database = serverUrl() === undefined ? await openTestEmbedded('migrated') : await openTestDatabase()
   await migrate(database.url)
