@@ -31,6 +31,11 @@ export async function dropV1(client: pg.ClientBase): Promise<number> {
     )
     if (rows.length > 0)
       await client.query(`DROP TABLE ${rows.map(({ name }) => `${v1Schema}.${quoted(name)}`).join(', ')}`)
+    const { rows: types } = await client.query<{ name: string }>(
+      `SELECT typname::text AS name FROM pg_type WHERE typnamespace = $1::regnamespace AND typtype IN ('e', 'd')`,
+      [v1Schema],
+    )
+    for (const { name } of types) await client.query(`DROP TYPE ${v1Schema}.${quoted(name)}`)
     // Without CASCADE: whatever else somebody put there stops it.
     await client.query(`DROP SCHEMA ${v1Schema}`)
     await setPhase(client, 'finalized')

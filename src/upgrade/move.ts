@@ -8,7 +8,7 @@ import type { Facts } from './facts.ts'
 import type { Fingerprints } from './fingerprint.ts'
 import { type Mapping, wordKey } from './mapping.ts'
 import { upgradeSql } from './sql.ts'
-import { ormTable, quoted, v1Schema, v1Tables } from './v1-tables.ts'
+import { ormTable, quoted, typesOfV1Sql, v1Schema, v1Tables } from './v1-tables.ts'
 
 export interface Move {
   readonly facts: Facts
@@ -55,6 +55,8 @@ export async function moveAway(
     [0, 1, 2].map((at) => words.map((word) => word[at])),
   )
   await client.query(`CREATE SCHEMA ${v1Schema}`)
+  for (const type of await typesOf(client, 'public'))
+    await client.query(`ALTER TYPE public.${quoted(type)} SET SCHEMA ${v1Schema}`)
   for (const table of tables) await client.query(`ALTER TABLE public.${quoted(table)} SET SCHEMA ${v1Schema}`)
 }
 
@@ -62,6 +64,8 @@ export async function moveAway(
 export async function moveBack(client: pg.ClientBase): Promise<void> {
   for (const table of await v1TablesIn(client, v1Schema))
     await client.query(`ALTER TABLE ${v1Schema}.${quoted(table)} SET SCHEMA public`)
+  for (const type of await typesOf(client, v1Schema))
+    await client.query(`ALTER TYPE ${v1Schema}.${quoted(type)} SET SCHEMA public`)
   // Without CASCADE: whatever else somebody put there stops the rollback instead of being dropped.
   await client.query(`DROP SCHEMA ${v1Schema}`)
   await client.query('DROP SCHEMA biotrakr_upgrade CASCADE')
@@ -75,6 +79,15 @@ export async function lockV1(client: pg.ClientBase): Promise<void> {
   await client.query(
     `LOCK TABLE ${tables.map((table) => `public.${quoted(table)}`).join(', ')} IN SHARE MODE`,
   )
+}
+
+/** Enumerations and domains of a schema that v1's tables, wherever they are, use: they belong to v1 and go with it. */
+async function typesOf(client: pg.ClientBase, schema: string): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(typesOfV1Sql, [
+    schema,
+    v1Tables.map(({ name }) => name),
+  ])
+  return rows.map(({ name }) => name)
 }
 
 async function v1TablesIn(client: pg.ClientBase, schema: string): Promise<string[]> {

@@ -10,7 +10,7 @@ import { requireTimescale } from '../db/timescale.ts'
 import type { Facts, TableFacts } from './facts.ts'
 import { readRows } from './survey-rows.ts'
 import { readPhase } from './state.ts'
-import { ormTable, quoted, v1Schema, v1Tables } from './v1-tables.ts'
+import { ormTable, quoted, typesOfV1Sql, v1Schema, v1Tables } from './v1-tables.ts'
 
 export interface SurveyOptions {
   /** The user of --assign-orphans-to: an id, or an email address. */
@@ -226,8 +226,12 @@ async function readForeignObjects(
       `SELECT to_regclass('public.rtls_schema_migrations') IS NOT NULL AS found`,
     )
   ).found
+  const tables = v1Tables.map(({ name }) => name)
+  const types = isMigrated
+    ? []
+    : (await client.query<{ name: string }>(typesOfV1Sql, ['public', tables])).rows
   const { rows } = await client.query<{ kind: string; name: string }>(foreignSql, [
-    [...v1Tables.map(({ name }) => name), ormTable],
+    [...tables, ormTable, ...types.map(({ name }) => name)],
   ])
   return {
     foreignObjects: rows.filter(({ name }) => !own.has(name)),

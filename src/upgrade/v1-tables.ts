@@ -90,3 +90,12 @@ export const v1ForeignKeys: readonly V1ForeignKey[] = [
 export const v1Schema = 'biotrakr_v1'
 
 export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
+
+/** Names of the enumerations and domains in schema $1 that columns of the tables $2, there or in public, have. */
+export const typesOfV1Sql = `
+  SELECT DISTINCT t.typname::text AS name FROM pg_type t
+  JOIN pg_attribute a ON a.atttypid IN (t.oid, t.typarray) AND a.attnum > 0 AND NOT a.attisdropped
+  JOIN pg_class c ON c.oid = a.attrelid AND c.relname = ANY ($2) AND c.relnamespace IN (t.typnamespace, 'public'::regnamespace)
+  WHERE t.typnamespace = to_regnamespace($1) AND t.typtype IN ('e', 'd')
+    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = t.oid AND d.classid = 'pg_type'::regclass AND d.deptype = 'e')
+  ORDER BY 1`

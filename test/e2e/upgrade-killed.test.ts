@@ -37,8 +37,8 @@ it(
     const killedAt: string[] = []
     for (let kill = 0; kill < kills; kill += 1) {
       const cli = hospital.start(args)
-      const lines = random.int(14)
-      const momentMs = random.int(1500)
+      const lines = random.int(8)
+      const momentMs = random.int(800)
       const ended = cli.exit.then(() => true)
       const enough = (async () => {
         // A condition with the end of the process as its deadline, then a moment that is meant to be random.

@@ -171,6 +171,17 @@ describe.runIf(hasServer())('upgrade in trouble on a server', { timeout: 240_000
     }
   })
 
+  it('two at a time: the second waits for the first, and says so', async () => {
+    const first = new pg.Client(hospital.url)
+    await first.connect()
+    await first.query('SELECT pg_advisory_lock(7415330003)')
+    const second = hospital.start(['rollback'])
+    await second.waitForLine(/^waiting: another upgrade of this database is under way$/u)
+    await first.end()
+    await second.waitForLine(/There is no upgrade of this database to roll back/u)
+    expect((await second.exit).code).toBe(1)
+  })
+
   it('a database without BioTrakr v1', async () => {
     const { stdout } = await runCli(['upgrade', 'plan'], {
       env: { DATABASE_URL: serverUrl('template1') },

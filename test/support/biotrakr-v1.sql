@@ -18,9 +18,10 @@ CREATE TABLE public.departments (
     "updatedAt" timestamp(3) without time zone NOT NULL,
     CONSTRAINT departments_pkey PRIMARY KEY (id)
 );
+CREATE TYPE public."UserRole" AS ENUM ('admin', 'engineer', 'technician', 'clinical_staff', 'viewer');
 CREATE TABLE public.users (
     id text NOT NULL, "organizationId" text NOT NULL, email text NOT NULL, password text,
-    "firstName" text NOT NULL, "lastName" text NOT NULL, role text NOT NULL, permissions jsonb,
+    "firstName" text NOT NULL, "lastName" text NOT NULL, role public."UserRole" NOT NULL, permissions jsonb,
     "isActive" boolean DEFAULT true NOT NULL, "lastLoginAt" timestamp(3) without time zone,
     "createdAt" timestamp(3) without time zone DEFAULT CURRENT_TIMESTAMP NOT NULL,
     "updatedAt" timestamp(3) without time zone NOT NULL,
