@@ -21,7 +21,7 @@ export async function withDatabase<T>(
   config: Config,
   work: (database: CommandDatabase) => Promise<T>,
 ): Promise<T> {
-  const { url, host, port, dataDir } = config.database
+  const { url, dataDir } = config.database
   const embedded =
     url === null && !(await isServed(config))
       ? await openEmbeddedDatabase({
