@@ -23,7 +23,8 @@ import type { Pipeline, PipelineLimits } from './ingest/pipeline-contract.ts'
 import { type PipelineReading, sumReadings } from './ingest/reading.ts'
 import { laneOf, lateBeforeUs } from './ingest/lanes.ts'
 import { createPresences } from './ingest/presences.ts'
-import { createRoutes, topicsOf } from './ingest/routes.ts'
+import { createReceiveClock } from './ingest/receive-clock.ts'
+import { createRoutes, hasSightings, topicsOf } from './ingest/routes.ts'
 import { createDirectSink, createSpoolSink } from './ingest/sink.ts'
 import { openSource } from './ingest/source.ts'
 import { openSpool } from './ingest/spool.ts'
@@ -190,6 +191,11 @@ async function open(
           },
         )
   closers.add('sink', async () => sink.close())
+  if (config.mqtt.shareGroup !== null && config.formats.some((mapping) => hasSightings(mapping)))
+    log.warn(
+      'with mqtt.shareGroup each replica elects presences from the sightings it is dealt, so a tag may have several rooms at a time: one replica for the topics with sightings, or presence.storeSightings',
+    )
+  const clock = createReceiveClock()
   const pipelineWith = (limits: Partial<PipelineLimits>): Pipeline =>
     createPipeline(
       {
@@ -211,6 +217,7 @@ async function open(
         },
       },
       createPresences(config.presence),
+      clock,
     )
   const openPipeline = pipelineWith({})
   openPipeline.recovered(spool?.pings ?? 0)

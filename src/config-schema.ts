@@ -74,6 +74,7 @@ export const configSchema = z.strictObject({
       .array(
         z.strictObject({
           gateway: z.string().min(1),
+          facility: optionalText,
           room: z.string().min(1).max(1024).nullable().default(null),
           floor: z.number().min(-1000).max(1000).nullable().default(null),
         }),
@@ -109,8 +110,8 @@ export const configSchema = z.strictObject({
   limits: section({
     maxMessageBytes: z.int().min(1024).max(268_435_455).default(1_048_576),
     maxPingsPerMessage: positive.default(10_000),
-    maxBufferedPings: positive.default(100_000),
-    maxBufferedBytes: z.int().min(1_048_576).default(67_108_864),
+    maxBufferedPings: positive.default(50_000),
+    maxBufferedBytes: z.int().min(1_048_576).default(33_554_432),
     deadLetterPayloadBytes: z.int().min(64).default(65_536),
     futureToleranceS: z.int().min(0).default(60),
   }),

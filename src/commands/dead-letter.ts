@@ -15,6 +15,7 @@ import {
   replayDeadLetters,
 } from '../ingest/dead-letter-desk.ts'
 import { createDecode } from '../ingest/decode.ts'
+import { onGrid } from '../ingest/grid.ts'
 import { createRoutes, topicsOfGateway } from '../ingest/routes.ts'
 import { createWriter } from '../ingest/writer.ts'
 import { UserError } from '../ops/user-error.ts'
@@ -112,7 +113,7 @@ export async function replayCommand(
       onFailure: ({ because, message }) => process.stderr.write(`${because}: ${message}\n`),
       onSuccess: () => undefined,
     })
-    const decode = createDecode(config.limits, createRoutes(config.formats))
+    const decode = onGrid(createDecode(config.limits, createRoutes(config.formats)), config.storage.gridM)
     const report = await replayDeadLetters(pool, decode, writer, filter, ({ tried }) => {
       if (process.stderr.isTTY) process.stderr.write(`\r${tried} tried`)
     })

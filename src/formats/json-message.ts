@@ -56,12 +56,15 @@ export function parseJsonMessage(payload: Buffer, maxElements: number): ParsedMe
 /** A line break between two objects, and none within: JSON allows no raw one in a string. */
 const betweenLines = /\}\r?\n\{/u
 
+/** The line breaks stay: one inside of a string, where JSON allows none, must not become part of it. */
+const asArray = (lines: string): string => `[${lines.replaceAll('\n', '\n,')}]`
+
 /** Lines that are all good, as one array: one call of the parser, and no exception for the usual case. */
 function parseGoodLines(text: string): unknown[] | undefined {
   if (!text.includes('\n') || !betweenLines.test(text)) return undefined
   const lines = text.trim()
   try {
-    const values = JSON.parse(`[${lines.replaceAll('\n', ',')}]`) as unknown[]
+    const values = JSON.parse(asArray(lines)) as unknown[]
     // More: a line holds several values, and is not one itself.
     return values.length === lines.split('\n').length ? values : undefined
   } catch {
@@ -113,6 +116,7 @@ function sliceElements(payload: Buffer): string[] | undefined {
   if (!isUtf8(payload)) return undefined
   const text = textOf(payload)
   try {
+    if (parseGoodLines(text) !== undefined) return topLevelElements(asArray(text.trim()))
     return Array.isArray(JSON.parse(text)) ? topLevelElements(text) : undefined
   } catch {
     return splitLines(text)

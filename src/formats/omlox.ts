@@ -63,7 +63,8 @@ function readCommon(
   )
   if (isRefusal(time)) return time
   const providerType = textOf(fields['provider_type'])
-  const method = providerType === undefined ? undefined : methods[providerType.toLowerCase()]
+  const provider = providerType?.toLowerCase() ?? ''
+  const method = Object.hasOwn(methods, provider) ? methods[provider] : undefined
   const properties = fieldsOf(fields['properties'])
   const props = restOf(fields, taken)
   addTo(props, {

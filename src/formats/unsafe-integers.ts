@@ -16,7 +16,7 @@ export function quoteUnsafeIntegers(text: string): string {
     else if (char === minus || isDigit(char)) {
       const end = endOfNumber(text, at)
       const number = text.slice(at, end)
-      if (end - at >= 16 && /^-?\d+$/u.test(number) && !Number.isSafeInteger(Number(number))) {
+      if (end - at >= 16 && /^-?(?:0|[1-9]\d*)$/u.test(number) && !Number.isSafeInteger(Number(number))) {
         parts.push(text.slice(copiedTo, at), '"', number, '"')
         copiedTo = end
       }

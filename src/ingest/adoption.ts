@@ -72,6 +72,9 @@ export async function emptySession(
   }
   const isQuiet = (): boolean => pipeline.unacked === 0 && performance.now() - heardAtMs >= quietMs
 
+  // Ends what waits for an answer that is not read any more: a pipeline that drains reads nothing.
+  const giveUp = (): void => void source.close()
+  signal.addEventListener('abort', giveUp, { once: true })
   try {
     if (!(await until(() => isConnected)) || !(await source.unsubscribe())) return { kind: 'kept', reason }
     for (let seen = -1; seen !== messages;) {
@@ -88,6 +91,7 @@ export async function emptySession(
   } catch (error) {
     return { kind: 'kept', reason: error instanceof Error ? error.message : String(error) }
   } finally {
+    signal.removeEventListener('abort', giveUp)
     await source.close()
     pipeline.disconnected()
   }

@@ -7,6 +7,7 @@ import type { NativeForm, Refusal } from '../formats/format.ts'
 import {
   type Element,
   type ElementFailure,
+  type ParsedMessage,
   elementsBytes,
   isFailure,
   parseJsonMessage,
@@ -43,11 +44,7 @@ export function createDecode(
       pings: [],
       rejections: [reject(delivery, wholeMessage, payload, { reason, detail })],
     })
-    if (payload.length > limits.maxMessageBytes)
-      return whole({
-        reason: 'too_large',
-        detail: `${payload.length} bytes, at most ${limits.maxMessageBytes} are taken`,
-      })
+    // Our own message: as large as a window's tags are many, which limits.maxBufferedPings bounds.
     if (topic === presenceTopic && delivery.packetId === 0) {
       const outcomes = decodePresences(delivery)
       const bytesOf = elementsBytes(payload)
@@ -58,11 +55,16 @@ export function createDecode(
         ),
       }
     }
+    if (payload.length > limits.maxMessageBytes)
+      return whole({
+        reason: 'too_large',
+        detail: `${payload.length} bytes, at most ${limits.maxMessageBytes} are taken`,
+      })
     const route = routes.resolve(topic)
     if ('reason' in route) return whole(route)
-    const message =
+    const { message, isNested } =
       route.format.read === undefined
-        ? parseJsonMessage(payload, limits.maxPingsPerMessage)
+        ? { message: parseJsonMessage(payload, limits.maxPingsPerMessage), isNested: false }
         : parseVendor(payload, route, limits.maxPingsPerMessage)
     if (message.kind === 'failure') return whole(message.failure)
     if (route.format.inspect !== undefined) {
@@ -87,7 +89,7 @@ export function createDecode(
       const outcome = decodeElement(element, index, context, route, mayHoldBadText)
       if (outcome === undefined) continue
       if ('reason' in outcome) {
-        bytesOf ??= bytesFor(payload, route, message.elements.length)
+        bytesOf ??= bytesFor(payload, route, isNested, message.elements.length)
         rejections.push(reject(delivery, index, bytesOf(index), outcome))
       } else if (policy !== 'store' && route.isSighting && isSighting(outcome)) {
         sightings.push(outcome)
@@ -102,20 +104,23 @@ export function createDecode(
 const isSighting = (ping: Ping): boolean =>
   ping.rssiDbm !== null && ping.x === null && ping.longitude === null
 
-function parseVendor(
-  payload: Buffer,
-  { format }: Route,
-  maxElements: number,
-): ReturnType<typeof parseJsonMessage> {
+interface VendorMessage {
+  readonly message: ParsedMessage
+  /** The elements are those of the list inside of the only one there was. */
+  readonly isNested: boolean
+}
+
+function parseVendor(payload: Buffer, { format }: Route, maxElements: number): VendorMessage {
   const text = payload.toString('latin1')
   const quoted = quoteUnsafeIntegers(text)
   const message = parseJsonMessage(quoted === text ? payload : Buffer.from(quoted, 'latin1'), maxElements)
-  if (format.listKey === undefined || message.kind === 'failure') return message
+  if (format.listKey === undefined || message.kind === 'failure') return { message, isNested: false }
   const list = nestedList(message.elements, format.listKey)
-  if (list === undefined) return message
-  if (list.length <= maxElements) return { kind: 'elements', elements: list.map((value) => ({ value })) }
+  if (list === undefined) return { message, isNested: false }
+  if (list.length <= maxElements)
+    return { message: { kind: 'elements', elements: list.map((value) => ({ value })) }, isNested: true }
   const detail = `${list.length} elements, at most ${maxElements} are taken from one message`
-  return { kind: 'failure', failure: { reason: 'too_many_pings', detail } }
+  return { message: { kind: 'failure', failure: { reason: 'too_many_pings', detail } }, isNested: false }
 }
 
 function nestedList(
@@ -131,8 +136,13 @@ function nestedList(
 }
 
 /** The raw bytes of each element, of which there are `count`. */
-function bytesFor(payload: Buffer, { format }: Route, count: number): (index: number) => Buffer {
-  const list = format.listKey === undefined ? undefined : nestedListText(payload, format.listKey)
+function bytesFor(
+  payload: Buffer,
+  { format }: Route,
+  isNested: boolean,
+  count: number,
+): (index: number) => Buffer {
+  const list = isNested && format.listKey !== undefined ? nestedListText(payload, format.listKey) : undefined
   if (list !== undefined) return elementsBytes(Buffer.from(list))
   return count === 1 ? () => payload : elementsBytes(payload)
 }

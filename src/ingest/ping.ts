@@ -114,6 +114,8 @@ const mostKnownIds = 65_536
 
 /** MAC and EUI-64 in upper-case hex without delimiters; anything else trimmed and otherwise verbatim. */
 export function canonicalId(id: string): string {
+  // Longer than any that is accepted: nothing to keep.
+  if (id.length > maxIdLength) return makeCanonical(id)
   const known = knownIds.get(id)
   if (known !== undefined) return known
   const canonical = makeCanonical(id)

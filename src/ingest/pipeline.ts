@@ -20,7 +20,7 @@ import { createLedger } from './ledger.ts'
 import { type Delivery, elementsIn } from './ping.ts'
 import type { Election } from './presence.ts'
 import type { Presences } from './presences.ts'
-import { createReceiveClock } from './receive-clock.ts'
+import { type ReceiveClock, createReceiveClock } from './receive-clock.ts'
 import type { Sink } from './sink.ts'
 import type { Pipeline, PipelineLimits, PipelineObserver } from './pipeline-contract.ts'
 import type { IncomingMessage, Source } from './source.ts'
@@ -48,6 +48,8 @@ export function createPipeline(
   observer: PipelineObserver,
   /** Absent: there are no sightings. */
   presences?: Presences,
+  /** One for all pipelines of a process: no two messages have the same receive time. */
+  clock: ReceiveClock = createReceiveClock(),
 ): Pipeline {
   const lanes: Record<Lane, LaneState> = {
     hot: { batcher: createBatcher(limits), queue: new PQueue({ concurrency: limits.concurrency }) },
@@ -62,7 +64,6 @@ export function createPipeline(
   const window = createWindowObserver(limits.receiveMaximum)
   const abort = new AbortController()
   const counts = createAccount()
-  const clock = createReceiveClock()
   let source: Pick<Source, 'acknowledge' | 'hold' | 'resume'> | undefined
   let bufferedBytes = 0
   let isHeld = false
@@ -95,7 +96,7 @@ export function createPipeline(
 
   const isFull = (): boolean =>
     buffered() + counts.inFlight + (presences?.windowed ?? 0) >= limits.maxBufferedPings ||
-    bufferedBytes >= limits.maxBufferedBytes
+    bufferedBytes + (presences?.bytes ?? 0) >= limits.maxBufferedBytes
 
   /** A message's pings and rejections go to a batcher, its sightings to their windows. */
   const enter = (delivery: Delivery): void => {
@@ -220,7 +221,7 @@ export function createPipeline(
     waitingSinceMs = buffered() + counts.inFlight === 0 ? undefined : (ledger.oldestMs ?? nowMs)
     const isRoomy =
       buffered() + counts.inFlight + (presences?.windowed ?? 0) <= limits.maxBufferedPings / 2 &&
-      bufferedBytes <= limits.maxBufferedBytes / 2
+      bufferedBytes + (presences?.bytes ?? 0) <= limits.maxBufferedBytes / 2
     if (isHeld && !isDraining && isRoomy) {
       isHeld = false
       source?.resume()
@@ -235,7 +236,8 @@ export function createPipeline(
     },
     retained(message) {
       counts.retainedMessages += 1
-      if (message.packetId !== 0) ledger.add({ ...message, receivedAtUs: clock.nowUs(), isSettled: true })
+      if (message.packetId !== 0)
+        ledger.add({ ...message, payload: nothing, receivedAtUs: clock.nowUs(), isSettled: true })
       ledger.release(acknowledge)
     },
     recovered(pings) {

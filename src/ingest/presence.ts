@@ -64,6 +64,7 @@ interface Holder {
 export function createPresence(options: PresenceOptions): PresenceStage {
   const { windowS, hysteresisDb, maxTags } = options
   const windowUs = windowS * 1_000_000
+  /** In the order in which they were opened, and so will be due. */
   const windows = new Map<number, Window>()
   /** In the order of when they were last heard. */
   const holders = new Map<string, Holder>()
@@ -161,18 +162,20 @@ export function createPresence(options: PresenceOptions): PresenceStage {
       return touched.size
     },
     due(nowMs) {
-      return inTime()
-        .filter(([, window]) => nowMs - window.openedMs >= windowS * 1000)
-        .map(([index, window]) => close(index, window, true))
+      const ripe: [number, Window][] = []
+      // A gateway that sends its store of a day opens thousands: only the first of them are looked at.
+      for (const [index, window] of windows) {
+        if (nowMs - window.openedMs < windowS * 1000) break
+        ripe.push([index, window])
+      }
+      return ripe.toSorted(([a], [b]) => a - b).map(([index, window]) => close(index, window, true))
     },
     flush() {
       return inTime().map(([index, window]) => close(index, window, false))
     },
     waitMs(nowMs) {
-      let wait: number | undefined
-      for (const { openedMs } of windows.values())
-        wait = Math.min(wait ?? Infinity, Math.max(0, openedMs + windowS * 1000 - nowMs))
-      return wait
+      const [first] = windows.values()
+      return first === undefined ? undefined : Math.max(0, first.openedMs + windowS * 1000 - nowMs)
     },
   }
 }

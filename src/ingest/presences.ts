@@ -7,7 +7,7 @@
  * as it is. So a PUBACK still follows everything its message led to.
  * Does not know batches, nor what durable means.
  */
-import type { Decoded, Delivery, Ping } from './ping.ts'
+import { type Decoded, type Delivery, type Ping, canonicalId } from './ping.ts'
 import { type Election, type PresenceOptions, createPresence } from './presence.ts'
 import { encodePresences, presenceTopic } from './presence-message.ts'
 
@@ -15,6 +15,8 @@ export interface PresencesOptions extends PresenceOptions {
   /** Where gateways are. */
   readonly gateways: readonly {
     readonly gateway: string
+    /** Null: in whatever facility. */
+    readonly facility: string | null
     readonly room: string | null
     readonly floor: number | null
   }[]
@@ -33,6 +35,8 @@ export interface Pressure {
 
 /** A broker that has sent nothing for this long while its window is full waits for us. */
 const quietMs = 20
+/** The same while we do not know its window yet: a silence this long behind so many messages is hardly a coincidence. */
+const unknownWindowQuietMs = 250
 /** No broker's window is smaller by default; a smaller one that we observed is light load, and no reason to cut windows short. */
 const leastWindow = 10
 
@@ -47,21 +51,27 @@ export interface Presences {
   isSettled(delivery: Delivery): boolean
   /** The election a durable message was derived from. */
   electionOf(delivery: Delivery): Election | undefined
+  /** Payload of the messages whose sightings wait: what they are made of stays in memory as long. */
+  readonly bytes: number
   /** Sightings in open windows, and in elections that are not durable yet. */
   readonly windowed: number
 }
 
 export function createPresences(options: PresencesOptions): Presences {
   const stage = createPresence(options)
-  const roomOf = new Map(options.gateways.map((room) => [room.gateway, room]))
-  const duties = new Map<Delivery, number>()
+  const roomOf = new Map(
+    options.gateways.map((place) => [placeKey(place.facility, place.gateway), place] as const),
+  )
+  const duties = new Map<Delivery, { left: number; readonly bytes: number }>()
+  let bytes = 0
   const derivations = new Map<Delivery, Election>()
   let electing = 0
 
   const encode = (elected: readonly Ping[]): Buffer =>
     encodePresences(
       elected.map((ping) => {
-        const room = roomOf.get(ping.gatewayId)
+        const room =
+          roomOf.get(placeKey(ping.facilityId, ping.gatewayId)) ?? roomOf.get(placeKey(null, ping.gatewayId))
         return { ping, roomId: room?.room ?? null, floor: room?.floor ?? null }
       }),
     )
@@ -69,16 +79,19 @@ export function createPresences(options: PresencesOptions): Presences {
   return {
     take(delivery, { sightings = [] }, own, nowMs) {
       if (sightings.length === 0) return 0
-      duties.set(delivery, stage.add(delivery, sightings, nowMs) + (own > 0 ? 1 : 0))
+      const left = stage.add(delivery, sightings, nowMs) + (own > 0 ? 1 : 0)
+      duties.set(delivery, { left, bytes: delivery.payload.length })
+      bytes += delivery.payload.length
       return sightings.length
     },
     close(nowMs, { isUrgent, unacked, windowSize, quietForMs }, onElection) {
       if (stage.size === 0) return undefined
-      const isBrokerWaiting = unacked >= Math.max(leastWindow, windowSize)
-      const isCutShort = isUrgent || stage.isFull || (isBrokerWaiting && quietForMs >= quietMs)
+      const mayBrokerWait = unacked >= leastWindow
+      const patienceMs = unacked >= windowSize ? quietMs : unknownWindowQuietMs
+      const isCutShort = isUrgent || stage.isFull || (mayBrokerWait && quietForMs >= patienceMs)
       for (const election of isCutShort ? stage.flush() : stage.due(nowMs)) onElection(election)
       const waitMs = stage.waitMs(nowMs)
-      return isBrokerWaiting && waitMs !== undefined ? Math.min(waitMs, quietMs) : waitMs
+      return mayBrokerWait && waitMs !== undefined ? Math.min(waitMs, patienceMs) : waitMs
     },
     derive(election, receivedAtUs) {
       const delivery: Delivery = {
@@ -95,10 +108,13 @@ export function createPresences(options: PresencesOptions): Presences {
       return delivery
     },
     isSettled(delivery) {
-      const left = (duties.get(delivery) ?? 1) - 1
-      if (left > 0) duties.set(delivery, left)
-      else duties.delete(delivery)
-      return left <= 0
+      const duty = duties.get(delivery)
+      if (duty === undefined) return true
+      duty.left -= 1
+      if (duty.left > 0) return false
+      duties.delete(delivery)
+      bytes -= duty.bytes
+      return true
     },
     electionOf(delivery) {
       const election = derivations.get(delivery)
@@ -107,8 +123,15 @@ export function createPresences(options: PresencesOptions): Presences {
       electing -= election.sightings
       return election
     },
+    get bytes() {
+      return bytes
+    },
     get windowed() {
       return stage.size + electing
     },
   }
 }
+
+/** In whatever notation the gateway's id stands, in the configuration or on the topic. */
+const placeKey = (facility: string | null, gateway: string): string =>
+  JSON.stringify([facility, canonicalId(gateway)])

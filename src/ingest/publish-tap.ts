@@ -50,6 +50,8 @@ export function openPublishTap(
   let pieceBytes = 0
   let neededBytes = 0
   let ackIds: number[] = []
+  /** We say goodbye: what still comes is not looked at, and comes again to the next connection. */
+  let isOver = false
 
   const flushAcks = (): void => {
     if (ackIds.length === 0) return
@@ -83,6 +85,10 @@ export function openPublishTap(
     },
     final(done) {
       flushAcks()
+      isOver = true
+      unread = []
+      // Paused, it would never see the other side's end.
+      inner.resume()
       inner.end(done)
     },
     destroy(error, done) {
@@ -94,6 +100,7 @@ export function openPublishTap(
   })
 
   const take = (chunk: Buffer): void => {
+    if (isOver) return
     let rest = chunk
     while (pieces.length > 0 && rest.length > 0) {
       const missing = neededBytes - pieceBytes

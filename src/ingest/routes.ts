@@ -93,6 +93,10 @@ export function usualMapping(
   })
 }
 
+/** Whether its messages are sightings, of which the strongest of a window counts. */
+export const hasSightings = ({ format, sightings }: Pick<Mapping, 'format' | 'sightings'>): boolean =>
+  sightings ?? formats[format].isSighting === true
+
 /** What to subscribe to. */
 export const topicsOf = (mappings: readonly Pick<Mapping, 'topic'>[]): string[] =>
   mappings.map(({ topic }) => filterOf(topic))
@@ -178,7 +182,7 @@ function createBuilder(mapping: Mapping): Builder {
       isGatewayInPayload,
       tagId: tag,
       welcome: isGatewayInPayload ? welcome : undefined,
-      isSighting: mapping.sightings ?? format.isSighting === true,
+      isSighting: hasSightings(mapping),
       transform,
       frames,
     }

@@ -1,4 +1,5 @@
 /** Recorded messages: a line of newline-delimited JSON → topic, payload and time, or why not. Pure. */
+import { quoteUnsafeIntegers } from '../formats/unsafe-integers.ts'
 import type { ReplayOptions } from './options.ts'
 import { readTime } from './times.ts'
 
@@ -16,7 +17,7 @@ export function readRecorded(
 ): Recorded | string {
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = JSON.parse(quoteUnsafeIntegers(text))
   } catch (error) {
     return `not JSON: ${(error instanceof Error ? error.message : String(error)).slice(0, 120)}`
   }

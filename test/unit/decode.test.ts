@@ -184,6 +184,21 @@ describe('a message of several pings', () => {
     ])
   })
 
+  it('is not mended where a line break stands inside of a string', () => {
+    const lines = ['{"tagId":"a","zone":"l1', 'l2"}', '{"tagId":"b"},{"tagId":"c"}', '{"tagId":"d"}']
+    const { pings, rejections } = decoded(lines.join('\n'))
+    expect(pings.map((ping) => ping.tagId)).toEqual(['d'])
+    expect(rejections.map(({ payload }) => payload.toString())).toEqual(lines.slice(0, 3))
+  })
+
+  it('keeps the bytes of the very element that was refused', () => {
+    const { rejections } = decoded('{"tagId":"a"}\r\n{"x":"bad"}\n{"tagId":"c","y":"worse"}\n')
+    expect(rejections.map(({ payload }) => payload.toString().trim())).toEqual([
+      '{"x":"bad"}',
+      '{"tagId":"c","y":"worse"}',
+    ])
+  })
+
   it('may be a pretty-printed object, which is not newline-delimited', () => {
     expect(decoded(JSON.stringify(good, null, 2)).pings).toHaveLength(1)
   })

@@ -61,7 +61,7 @@ function setUp(windowS: number, more: Partial<PipelineLimits> = {}, store = fals
       windowS,
       hysteresisDb: 6,
       maxTags: 1000,
-      gateways: [{ gateway: 'g1', room: 'R1', floor: 2 }],
+      gateways: [{ facility: null, gateway: 'g1', room: 'R1', floor: 2 }],
     }),
   )
   pipeline.attach({

@@ -67,6 +67,7 @@ const others: fc.Arbitrary<Packet> = fc
   .map((bytes) => ({ bytes }))
 
 interface Line {
+  readonly inner: Duplex
   readonly tap: PublishTap
   readonly seen: PublishPacket[]
   readonly passed: Buffer[]
@@ -95,7 +96,7 @@ function open(isMqtt5: boolean, onSeen: () => void = () => undefined): Line {
   })
   tap.stream.on('data', (chunk: Buffer) => passed.push(chunk))
   tap.stream.on('error', (error) => errors.push(error))
-  return { tap, seen, passed, written, errors, deliver: (bytes) => void inner.push(bytes) }
+  return { inner, tap, seen, passed, written, errors, deliver: (bytes) => void inner.push(bytes) }
 }
 
 const cases = fc.boolean().chain((isMqtt5) =>
@@ -150,6 +151,22 @@ describe('held', () => {
     expect(line.seen).toHaveLength(1)
     expect(Buffer.concat(line.passed)).toEqual(Buffer.from([0x20, 3, 0, 0, 0, 0xd0, 0]))
   })
+})
+
+it('says goodbye at once while it is held, and looks at nothing that comes behind', async () => {
+  const line = open(true)
+  line.tap.hold()
+  line.deliver(encodePublish('a', '1', 1, false, noProperties).bytes)
+  await turn()
+  const isClosed = new Promise((resolve) => line.tap.stream.once('finish', resolve))
+  line.tap.stream.end(Buffer.from([0xe0, 0]))
+  await isClosed
+  expect(line.inner.isPaused()).toBe(false)
+  line.deliver(encodePublish('a', '2', 2, false, noProperties).bytes)
+  line.tap.resume()
+  await turn()
+  expect(line.seen).toEqual([])
+  expect(line.written).toEqual([Buffer.from([0xe0, 0])])
 })
 
 describe('acknowledgements', () => {
