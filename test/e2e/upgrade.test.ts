@@ -2,9 +2,10 @@
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Hospital, openHospital } from '../support/upgrade.ts'
+import { type Hospital, hasServer, openHospital } from '../support/upgrade.ts'
 
-const pings = 200_000
+/** On the embedded database a quarter: it takes ten times as long a row, and CI has two slow cores. */
+const pings = hasServer() ? 200_000 : 50_000
 /** Slow, because it is all of a hospital: on a loaded machine the embedded database copies some 5,000 pings a second. */
 const patience = { timeout: 600_000 }
 
@@ -175,7 +176,9 @@ describe('upgrade', { timeout: patience.timeout }, () => {
     )
     const { stdout: checks } = await hospital.upgrade(['verify'], 1)
     expect(checks).toMatch(/✘ {2}1\. .*assets \d+ \(1 different; asset-2;/u)
-    expect(checks).toMatch(/✘ {2}9\. .*asset_location_pings 200,009 \(1 missing; ping-same-2\)/u)
+    expect(checks).toContain(
+      `asset_location_pings ${(pings + 9).toLocaleString('en-US')} (1 missing; ping-same-2)`,
+    )
     expect(checks).toMatch(/✘ {2}7\. .*location_1m counts \d+ of \d+ pings/u)
   })
 
