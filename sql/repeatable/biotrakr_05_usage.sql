@@ -91,7 +91,7 @@ LANGUAGE plpgsql STABLE ROWS 1 AS $$
 BEGIN
     RETURN QUERY
     WITH minute AS (
-        SELECT r.bucket, coalesce(bool_or(r.is_moving_any), false) AS is_moving,
+        SELECT r.bucket, bool_or(r.moving_pings > 0) AS is_moving,
             bool_or(r.room_id_last IS DISTINCT FROM asset.home_room_id) AS is_away
         FROM tag_assignments w
         JOIN location_1m r ON r.tag_id = w.tag_id AND r.bucket >= greatest(since, w.valid_from) AND r.bucket < least(until, coalesce(w.valid_to, until))

@@ -44,12 +44,25 @@ describe('migrations', () => {
         .map(({ job }) => job)
         .toSorted(),
     ).toEqual([
+      'policy_compression:gateway_1m',
       'policy_compression:iot_sensor_readings',
+      'policy_compression:location_1d',
+      'policy_compression:location_1h',
+      'policy_compression:location_1m',
       'policy_compression:location_history',
+      'policy_compression:room_presence_1m',
       'policy_compression:usage_logs',
+      'policy_refresh_continuous_aggregate:gateway_1m',
+      'policy_refresh_continuous_aggregate:location_1d',
+      'policy_refresh_continuous_aggregate:location_1h',
       'policy_refresh_continuous_aggregate:location_1m',
+      'policy_refresh_continuous_aggregate:room_presence_1m',
+      'policy_retention:gateway_1m',
       'policy_retention:iot_sensor_readings',
+      'policy_retention:location_1h',
+      'policy_retention:location_1m',
       'policy_retention:location_history',
+      'policy_retention:room_presence_1m',
       'policy_retention:usage_logs',
     ])
   })
