@@ -3,18 +3,14 @@
  * Guarantees: comes up in any order with broker and database; after `close` everything buffered is committed and acknowledged,
  * or still with the broker.
  */
+import { openAppDatabase, openHousekeeping } from './app-database.ts'
 import { sendGatewaysAway } from './app-gateways.ts'
 import { openAppReplicas } from './app-replicas.ts'
 import type { Config } from './config-schema.ts'
 import { redactUrl } from './config.ts'
-import { openJobRunner } from './db/jobs.ts'
-import { type Pool, createPool } from './db/pool.ts'
-import { openChunkPreparation, prepareDatabase } from './db/prepare.ts'
-import { openRollupRefresh } from './db/rollup-refresh.ts'
-import { openDatabaseWatch } from './db/watch.ts'
+import type { Pool } from './db/pool.ts'
+import type { DatabaseWatch } from './db/watch.ts'
 import { openEmbeddedBroker } from './embedded/broker.ts'
-import { openEmbeddedDatabase } from './embedded/database.ts'
-import { templateDir } from './embedded/template.ts'
 import { openHttpServer } from './http/server.ts'
 import { createDecode } from './ingest/decode.ts'
 import { onGrid } from './ingest/grid.ts'
@@ -93,7 +89,7 @@ async function open(
     statistics: () => watch?.statistics(),
   })
   closers.add('metrics', () => metrics.close())
-  let watch: ReturnType<typeof openDatabaseWatch> | undefined
+  let watch: DatabaseWatch | undefined
   health.set('start', 'the service is starting')
   const spool = config.ack.mode === 'spool' ? await openSpool(config.spool) : undefined
 
@@ -108,57 +104,15 @@ async function open(
   closers.add('http', async () => http.close())
   const broker = config.mqtt.url === null ? await openEmbeddedBroker(config.mqtt) : undefined
   if (broker !== undefined) closers.add('embedded broker', async () => broker.close())
-  const embedded =
-    config.database.url === null
-      ? await openEmbeddedDatabase({
-          ...config.database,
-          templateDir: templateDir('migrated'),
-          onCrash: (error) => hooks.onFatal(error),
-          onReopen: (cause) =>
-            log.warn({ err: cause }, 'the embedded database failed and was opened again; nothing is lost'),
-        })
-      : undefined
-  if (embedded !== undefined) closers.add('embedded database', async () => embedded.close())
-  const databaseUrl = config.database.url ?? embedded?.url ?? ''
   /** The address for people and gateways; ours is the inner door of the embedded broker. */
   const mqttUrl = config.mqtt.url ?? broker?.url ?? ''
+  const database = await openAppDatabase(config, log, reports, hooks, signal, closers)
+  pool = database.pool
+  watch = database.watch
+  await openHousekeeping(database, log, reports, closers)
 
-  const preparing = config.database.migrate
-    ? prepareDatabase(databaseUrl, log, reports, signal)
-    : Promise.resolve()
-  // With a spool pings are taken while the database is away; without one there is nowhere to put them yet.
-  if (spool === undefined) await preparing
-  else
-    preparing.catch((error: unknown) => {
-      if (!signal.aborted) hooks.onFatal(error instanceof Error ? error : new Error(String(error)))
-    })
-  const openPool = createPool(
-    {
-      url: databaseUrl,
-      // Beside the hot lane: the late one, the spool's drain, the refresh of rollups, the watch, the jobs, /health/db,
-      // and the replicas' table and their session.
-      max: config.copy.concurrency + (config.mqtt.shareGroup === null ? 6 : 10),
-      connectTimeoutMs: config.database.connectTimeoutMs,
-      statementTimeoutMs: config.database.statementTimeoutMs,
-    },
-    (error) => log.debug({ err: error }, 'an idle database connection broke'),
-  )
-  pool = openPool
-  http.connect(databaseUrl)
-  closers.add('database pool', async () => openPool.close())
-  const openWatch = openDatabaseWatch(openPool, reports)
-  watch = openWatch
-  closers.add('database watch', async () => openWatch.close())
-  if (embedded !== undefined) {
-    const jobs = openJobRunner(openPool, reports)
-    closers.add('job runner', async () => jobs.close())
-  }
-  const chunks = await openChunkPreparation(openPool, log)
-  closers.add('chunk preparation', () => chunks.close())
-  const refresher = openRollupRefresh(openPool, reports)
-  closers.add('rollup refresh', async () => refresher.close())
-
-  const writer = createWriter(openPool, config.limits.deadLetterPayloadBytes, {
+  http.connect(database.url)
+  const writer = createWriter(database.pool, config.limits.deadLetterPayloadBytes, {
     onFailure: (judgement, attempt) => reports.writeFailed(judgement, attempt),
     onSuccess(seconds) {
       metrics.observeCopy(seconds)
@@ -171,7 +125,7 @@ async function open(
     config.storage.gridM,
   )
   const horizonUs = (): number =>
-    lateBeforeUs(Date.now(), openWatch.statistics()?.compressedUntilMs ?? undefined)
+    lateBeforeUs(Date.now(), database.watch.statistics()?.compressedUntilMs ?? undefined)
   const sink =
     spool === undefined
       ? createDirectSink(writer)
@@ -222,7 +176,7 @@ async function open(
   const openPipeline = pipelineWith({})
   openPipeline.recovered(spool?.pings ?? 0)
   pipeline = openPipeline
-  const replicas = openAppReplicas(config, openPool, reports, pipelineWith)
+  const replicas = openAppReplicas(config, database.pool, reports, pipelineWith)
   const account = sumReadings([openPipeline, ...(replicas === undefined ? [] : [replicas.pipeline])])
   reading = account
   const stallTimer = setInterval(() => reports.checkProgress(account, config.http.stalledAfterS), 1000)
@@ -271,7 +225,7 @@ async function open(
       // Nobody would hear it otherwise.
       config.formats.some(({ format }) => format === 'native'))
   if (isSimulating) {
-    const demo = openDemo(config, mqttUrl, databaseUrl, log)
+    const demo = openDemo(config, mqttUrl, database.url, log)
     closers.add('simulation', async () => demo.close())
   }
   health.set('start', undefined)
@@ -285,9 +239,9 @@ async function open(
       ['readiness', `${base}/readyz`],
       [
         'database',
-        embedded === undefined
-          ? redactUrl(databaseUrl)
-          : `psql "host=127.0.0.1 port=${embedded.port} user=postgres dbname=postgres"`,
+        database.embeddedPort === undefined
+          ? redactUrl(database.url)
+          : `psql "host=127.0.0.1 port=${database.embeddedPort} user=postgres dbname=postgres"`,
       ],
       ['broker', `${redactUrl(mqttUrl)}${isSimulating ? '  (simulated hospital publishing)' : ''}`],
     ],
