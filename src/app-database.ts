@@ -8,6 +8,7 @@ import { openJobRunner } from './db/jobs.ts'
 import { type Pool, createPool } from './db/pool.ts'
 import { openChunkPreparation, prepareDatabase } from './db/prepare.ts'
 import { openRollupRefresh } from './db/rollup-refresh.ts'
+import { type RoomOutline, openRooms } from './db/rooms.ts'
 import { type DatabaseWatch, openDatabaseWatch } from './db/watch.ts'
 import { openEmbeddedDatabase } from './embedded/database.ts'
 import { templateDir } from './embedded/template.ts'
@@ -75,6 +76,7 @@ export async function openHousekeeping(
   log: Logger,
   reports: Reports,
   closers: Closers,
+  onRooms: (outlines: readonly RoomOutline[]) => void,
 ): Promise<void> {
   if (embeddedPort !== undefined) {
     const jobs = openJobRunner(pool, reports)
@@ -84,4 +86,6 @@ export async function openHousekeeping(
   closers.add('chunk preparation', () => chunks.close())
   const refresher = openRollupRefresh(pool, reports)
   closers.add('rollup refresh', async () => refresher.close())
+  const rooms = await openRooms(pool, log, onRooms)
+  closers.add('rooms', async () => rooms.close())
 }

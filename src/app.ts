@@ -18,6 +18,7 @@ import { createPipeline } from './ingest/pipeline.ts'
 import type { Pipeline, PipelineLimits } from './ingest/pipeline-contract.ts'
 import { type PipelineReading, sumReadings } from './ingest/reading.ts'
 import { laneOf, lateBeforeUs } from './ingest/lanes.ts'
+import { type RoomAt, createRoomAt, inRooms } from './ingest/place.ts'
 import { createPresences } from './ingest/presences.ts'
 import { createReceiveClock } from './ingest/receive-clock.ts'
 import { createRoutes, hasSightings, topicsOf } from './ingest/routes.ts'
@@ -109,7 +110,10 @@ async function open(
   const database = await openAppDatabase(config, log, reports, hooks, signal, closers)
   pool = database.pool
   watch = database.watch
-  await openHousekeeping(database, log, reports, closers)
+  let roomAt: RoomAt | undefined
+  await openHousekeeping(database, log, reports, closers, (outlines) => {
+    roomAt = createRoomAt(outlines)
+  })
 
   http.connect(database.url)
   const writer = createWriter(database.pool, config.limits.deadLetterPayloadBytes, {
@@ -120,9 +124,9 @@ async function open(
     },
   })
   const sightings = config.presence.storeSightings ? 'both' : 'apart'
-  const decode = onGrid(
-    createDecode(config.limits, createRoutes(config.formats), sightings),
-    config.storage.gridM,
+  const decode = inRooms(
+    onGrid(createDecode(config.limits, createRoutes(config.formats), sightings), config.storage.gridM),
+    () => roomAt,
   )
   const horizonUs = (): number =>
     lateBeforeUs(Date.now(), database.watch.statistics()?.compressedUntilMs ?? undefined)

@@ -45,7 +45,8 @@ export interface Ping {
   readonly longitude: number | null
   readonly latitude: number | null
   readonly floor: number | null
-  readonly roomId: string | null
+  /** Found after decoding, by the coordinates (place.ts); a copy of each ping would cost more than finding it. */
+  roomId: string | null
   readonly zone: string | null
   readonly accuracyM: number | null
   readonly rssiDbm: number | null
