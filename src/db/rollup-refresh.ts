@@ -6,7 +6,10 @@
  * In pieces: an hour at first, then as much as a rollup has shown it can bear well within the statement timeout. Dividing
  * what was cut off by it would come too late: TimescaleDB (2.23) notes the range of a refresh before it starts, and the next
  * one that touches any of it does all of it. So a piece that is cut off is tried once more with all the time it may need.
+ *
+ * A day whose pings were dropped by retention is left as it is: a refresh would make its buckets what the few late ones say.
  */
+import type pg from 'pg'
 import { repeat } from '../ops/repeat.ts'
 import { judge } from './failure.ts'
 import type { Pool } from './pool.ts'
@@ -48,6 +51,18 @@ const rollupsSql = `
   CROSS JOIN (SELECT ($1 || ' 00:00:00+00')::timestamptz AS day) d
   WHERE c.view_schema = 'public' ORDER BY b.width, c.view_name`
 
+/**
+ * Do the rollups know of more pings than there are? Then some were dropped since, by the policy or by hand. Any of the three may
+ * have been: a finer rollup is kept shorter than a coarser one.
+ */
+const isDroppedSql = `
+  SELECT greatest(
+      (SELECT sum(pings) FROM location_1m WHERE bucket >= d.day AND bucket < d.day + interval '24 hours'),
+      (SELECT sum(pings) FROM location_1h WHERE bucket >= d.day AND bucket < d.day + interval '24 hours'),
+      (SELECT sum(pings) FROM location_1d WHERE bucket = d.day))
+    > (SELECT count(*) FROM location_history WHERE t >= d.day AND t < d.day + interval '24 hours') AS "isDropped"
+  FROM (SELECT ($1 || ' 00:00:00+00')::timestamptz AS day) d`
+
 interface Rollup {
   readonly rollup: string
   readonly widthS: number
@@ -64,6 +79,9 @@ const quick = 1 / 20
 const slow = 1 / 4
 /** For a piece that was cut off. */
 const patienceMs = 1_800_000
+
+/** TimescaleDB's default is 100,000 tuples, against surprises; not RESET: the embedded database knows no start-up value. */
+const unpackLimit = 'timescaledb.max_tuples_decompressed_per_dml_transaction'
 
 const refreshJob = 'rollup_refresh_queue'
 
@@ -126,6 +144,12 @@ const changed = async (pool: Pool, sql: string, values: unknown[], signal?: Abor
   pool.use(async (client) => (await client.query(sql, values)).rowCount ?? 0, signal)
 
 async function refreshDay(pool: Pool, day: string, spans: Spans, signal?: AbortSignal): Promise<void> {
+  const [held] = await pool.use(
+    async (client) => (await client.query<{ isDropped: boolean | null }>(isDroppedSql, [day])).rows,
+    signal,
+    patienceMs,
+  )
+  if (held?.isDropped === true) return
   const rollups = await pool.use(
     async (client) => (await client.query<Rollup>(rollupsSql, [day])).rows,
     signal,
@@ -139,18 +163,25 @@ async function refreshDay(pool: Pool, day: string, spans: Spans, signal?: AbortS
       await changed(pool, extendSql, [day], signal)
       const startedMs = performance.now()
       try {
-        await pool.use(async (client) => client.query(sql), signal)
+        await pool.use(async (client) => refresh(client, sql), signal)
         const share = (performance.now() - startedMs) / pool.statementTimeoutMs
         if (share < quick) spans.set(rollup, Math.min(span * 2, Math.ceil(86_400 / widthS)))
         else if (share > slow) spans.set(rollup, Math.ceil(span / 2))
       } catch (error) {
         if (!isTooMuch(error)) throw error
         spans.set(rollup, firstSpan)
-        await pool.use(async (client) => client.query(sql), signal, patienceMs)
+        await pool.use(async (client) => refresh(client, sql), signal, patienceMs)
       }
       atS = endS
     }
   }
+}
+
+/** Old buckets are in compressed chunks: with the limit on unpacking lifted for this statement. A connection that failed is not used again. */
+async function refresh(client: pg.ClientBase, sql: string): Promise<void> {
+  await client.query(`SET ${unpackLimit} = 0`)
+  await client.query(sql)
+  await client.query(`SET ${unpackLimit} = 100000`)
 }
 
 /** It took too long, by the server's clock or by ours. */
