@@ -92,6 +92,7 @@ BEGIN
     RETURN NEW;
 END
 $$;
+COMMENT ON FUNCTION check_geofence() IS 'Refuses a room whose outline has a geofence_problem, in a sentence; takes a GeoJSON Polygon for its ring.';
 CREATE TRIGGER check_geofence BEFORE INSERT OR UPDATE OF geofence_polygon ON rooms
     FOR EACH ROW WHEN (NEW.geofence_polygon IS NOT NULL) EXECUTE FUNCTION check_geofence();
 
