@@ -21,12 +21,15 @@ SELECT add_continuous_aggregate_policy('room_presence_1m',
 SELECT add_continuous_aggregate_policy('gateway_1m',
     start_offset => INTERVAL '3 days', end_offset => INTERVAL '1 minute', schedule_interval => INTERVAL '1 minute',
     if_not_exists => true);
+-- TimescaleDB (2.23) refuses a second policy on a rollup of a rollup before it looks at if_not_exists.
 SELECT add_continuous_aggregate_policy('location_1h',
-    start_offset => INTERVAL '3 days', end_offset => INTERVAL '10 minutes', schedule_interval => INTERVAL '10 minutes',
-    if_not_exists => true);
+    start_offset => INTERVAL '3 days', end_offset => INTERVAL '10 minutes', schedule_interval => INTERVAL '10 minutes')
+WHERE NOT EXISTS (SELECT FROM timescaledb_information.jobs j
+    WHERE j.proc_name = 'policy_refresh_continuous_aggregate' AND j.hypertable_schema = 'public' AND j.hypertable_name = 'location_1h');
 SELECT add_continuous_aggregate_policy('location_1d',
-    start_offset => INTERVAL '4 days', end_offset => INTERVAL '1 hour', schedule_interval => INTERVAL '1 hour',
-    if_not_exists => true);
+    start_offset => INTERVAL '4 days', end_offset => INTERVAL '1 hour', schedule_interval => INTERVAL '1 hour')
+WHERE NOT EXISTS (SELECT FROM timescaledb_information.jobs j
+    WHERE j.proc_name = 'policy_refresh_continuous_aggregate' AND j.hypertable_schema = 'public' AND j.hypertable_name = 'location_1d');
 
 -- After the refresh policies: TimescaleDB refuses it before.
 CALL add_columnstore_policy('location_history', after => INTERVAL '30 days', if_not_exists => true);
