@@ -1,0 +1,66 @@
+-- Where is it, where was it.
+--
+-- All questions take an asset by its id. They read the views of schema rtls, so each answers for what its reader may read.
+-- Queries to try: sql/queries/.
+
+CREATE OR REPLACE FUNCTION location_confidence(fix fix_quality, accuracy_m real, age interval) RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE fix WHEN 'position' THEN 1.0 WHEN 'approximate' THEN 0.5 WHEN 'presence' THEN 0.5 WHEN 'proximity' THEN 0.3 ELSE 0.7 END
+        * CASE WHEN accuracy_m IS NULL THEN 0.8 WHEN accuracy_m <= 2 THEN 1.0 ELSE 2.0 / accuracy_m END
+        * CASE WHEN age <= INTERVAL '5 minutes' THEN 1.0
+            ELSE 300.0 / extract(epoch FROM least(age, INTERVAL '100 years'))::double precision END
+$$;
+COMMENT ON FUNCTION location_confidence(fix_quality, real, interval) IS
+    'How far a location may be relied on, 0 to 1, by a rule anybody can check: what kind of fix (position 1, not said 0.7, approximate and presence 0.5, proximity 0.3) × accuracy (1 up to 2 m, then 2 m / accuracy; 0.8 when not said) × age (1 up to 5 minutes, then 5 minutes / age). No probability: a rank to sort and cut by. location_confidence(''position'', 4, ''10 minutes'') = 0.25.';
+
+-- Reads the table itself and not the view, because only so does the key answer "the last before" without reading what is
+-- before that; hence SECURITY DEFINER, with the same two conditions as rtls.location_history and a pinned search path.
+CREATE OR REPLACE FUNCTION rtls.last_ping(tag text, since timestamptz, until timestamptz) RETURNS SETOF public.location_history
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 1 AS $$
+    SELECT h.* FROM public.location_history h
+    WHERE h.tag_id = tag AND h.t >= since AND h.t <= until
+      AND ((SELECT has_table_privilege(session_user, 'public.location_history', 'SELECT'))
+        OR h.facility_id = ANY (ARRAY(SELECT f.facility_code FROM rtls.facilities f)))
+      AND NOT EXISTS (SELECT FROM public.person_tags p WHERE p.tag_id = tag)
+    ORDER BY h.t DESC, h.gateway_id DESC
+    LIMIT 1
+$$;
+COMMENT ON FUNCTION rtls.last_ping(text, timestamptz, timestamptz) IS
+    'The latest ping of a tag from since to until (both included) that the login role may read.';
+
+CREATE OR REPLACE FUNCTION asset_location_at(asset text, at timestamptz) RETURNS TABLE (
+    asset_id text, t timestamptz, age interval, facility_id text, floor real, room_id text, room_name text, zone text,
+    x double precision, y double precision, z real, longitude double precision, latitude double precision,
+    accuracy_m real, fix fix_quality, tracking_method tracking_method, is_moving boolean, battery_pct smallint,
+    tag_id text, gateway_id text, confidence double precision)
+LANGUAGE sql STABLE ROWS 1 AS $$
+    SELECT asset, p.t, asset_location_at.at - p.t, p.facility_id, p.floor, p.room_id, r.room_name, p.zone, p.x, p.y, p.z,
+        p.longitude, p.latitude, p.accuracy_m, p.fix, p.tracking_method, p.is_moving, p.battery_pct, p.tag_id, p.gateway_id,
+        location_confidence(p.fix, p.accuracy_m, asset_location_at.at - p.t)
+    FROM (
+        SELECT l.* FROM rtls.tag_assignments w
+        CROSS JOIN LATERAL rtls.last_ping(w.tag_id, w.valid_from,
+            least(asset_location_at.at, w.valid_to - INTERVAL '1 microsecond')) AS l
+        WHERE w.asset_id = asset AND w.valid_from <= asset_location_at.at
+        ORDER BY l.t DESC, l.gateway_id DESC, l.tag_id DESC
+        LIMIT 1
+    ) AS p
+    LEFT JOIN rtls.rooms r ON r.id = p.room_id
+$$;
+COMMENT ON FUNCTION asset_location_at(text, timestamptz) IS
+    'Where an asset was at a time: the latest ping, until then, of any tag it wore when it was heard. age is how old that was; confidence as location_confidence says. No row: it had not been heard of. sql/queries/where-was-it.sql';
+
+CREATE OR REPLACE FUNCTION asset_location_now(asset text) RETURNS TABLE (
+    asset_id text, t timestamptz, age interval, facility_id text, floor real, room_id text, room_name text, zone text,
+    x double precision, y double precision, z real, longitude double precision, latitude double precision,
+    accuracy_m real, fix fix_quality, tracking_method tracking_method, is_moving boolean, battery_pct smallint,
+    tag_id text, gateway_id text, confidence double precision)
+LANGUAGE sql STABLE ROWS 1 AS $$
+    -- A minute ahead: what a gateway's clock may be wrong by before its time counts as impossible.
+    SELECT l.asset_id, l.t, greatest(now() - l.t, INTERVAL '0'), l.facility_id, l.floor, l.room_id, l.room_name, l.zone, l.x, l.y, l.z,
+        l.longitude, l.latitude, l.accuracy_m, l.fix, l.tracking_method, l.is_moving, l.battery_pct, l.tag_id, l.gateway_id,
+        location_confidence(l.fix, l.accuracy_m, now() - l.t)
+    FROM asset_location_at(asset, now() + INTERVAL '1 minute') AS l
+$$;
+COMMENT ON FUNCTION asset_location_now(text) IS
+    'Where an asset is now: its latest ping, at most a minute in the future (a clock that runs ahead). sql/queries/where-is-it.sql';
