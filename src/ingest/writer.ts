@@ -60,11 +60,13 @@ const firstBackoffMs = 100
 const maxBackoffMs = 5000
 
 const copySql = `COPY location_history (${columnList}) FROM STDIN (FORMAT binary)`
-const stage = `CREATE TEMPORARY TABLE IF NOT EXISTS rtls_staging (LIKE location_history) ON COMMIT DELETE ROWS`
+// Everything below is within the rights of rtls_ingest, who may not read location_history (sql/repeatable/roles.sql):
+// LIKE asks for SELECT, and so does a named conflict target; the table has one unique key.
+const stage = `CREATE TEMPORARY TABLE IF NOT EXISTS rtls_staging (LIKE location_history_shape) ON COMMIT DELETE ROWS`
 const copyStagedSql = `COPY rtls_staging (${columnList}) FROM STDIN (FORMAT binary)`
 const mergeSql = `
   INSERT INTO location_history (${columnList}) SELECT ${columnList} FROM rtls_staging
-  ON CONFLICT (tag_id, t, gateway_id) DO NOTHING`
+  ON CONFLICT DO NOTHING`
 /**
  * received_at tells our own row from another delivery of the same ping: our clock never gives a message the same time twice.
  * The bounds are literals, so that only the chunks of these rows are looked at.
@@ -78,7 +80,7 @@ const countOursSql = (rows: readonly Ping[]): string => {
   }
   return `
     SELECT count(*)::integer AS ours FROM rtls_staging s
-    JOIN location_history h USING (tag_id, t, gateway_id)
+    JOIN location_receipts h USING (tag_id, t, gateway_id)
     WHERE h.received_at = s.received_at
       AND h.t BETWEEN '${new Date(Math.floor(least / 1000)).toISOString()}' AND '${new Date(Math.ceil(most / 1000)).toISOString()}'`
 }
