@@ -49,10 +49,11 @@ CREATE TABLE restricted_area_entries (
     room_id    text        NOT NULL,
     entered_at timestamptz NOT NULL,
     left_at    timestamptz NOT NULL,
-    alert_id   text        NOT NULL REFERENCES alert_history ON DELETE CASCADE,
+    alert_id   text        REFERENCES alert_history ON DELETE SET NULL,
     PRIMARY KEY (asset_id, room_id, entered_at),
     CHECK (left_at >= entered_at)
 );
 COMMENT ON TABLE restricted_area_entries IS
     'Entries of assets into restricted rooms they do not belong in, as recorded by record_restricted_area_entries(): one alert each, and one on assets.geofence_violations.';
 CREATE INDEX restricted_area_entries_time ON restricted_area_entries (entered_at);
+COMMENT ON COLUMN restricted_area_entries.alert_id IS 'NULL: alerts of this asset are switched off (assets.is_alerting_enabled), or the alert was deleted';

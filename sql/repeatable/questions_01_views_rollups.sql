@@ -2,6 +2,10 @@
 --
 -- A migration that makes a rollup anew drops these views with it (DROP … CASCADE); this file then makes them again, for which it
 -- must have changed.
+--
+-- How far a rollup is materialised TimescaleDB asks with the reader's rights, unless its planner has put the answer in place of
+-- the question, which it does for a query and not for a function's body that is folded into one. So every function that reads
+-- these views has a SET clause: it is planned by itself.
 
 CREATE OR REPLACE VIEW rtls.location_1m WITH (security_barrier) AS
 SELECT r.* FROM public.location_1m r

@@ -27,7 +27,7 @@ COMMENT ON FUNCTION asset_distance(text, timestamptz, timestamptz, interval, int
 CREATE OR REPLACE FUNCTION heat_map(facility text, floor real, since timestamptz, until timestamptz, cell_m double precision DEFAULT 2,
     category device_category DEFAULT NULL)
 RETURNS TABLE (cell_x double precision, cell_y double precision, minutes bigint, assets bigint, pings bigint, accuracy_m double precision)
-LANGUAGE sql STABLE AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
     SELECT floor(p.x_sum / p.xy_pings / cell_m) * cell_m, floor(p.y_sum / p.xy_pings / cell_m) * cell_m,
         count(DISTINCT (p.asset_id, p.bucket)), count(DISTINCT p.asset_id), sum(p.xy_pings)::bigint,
         sum(p.accuracy_m_sum) / nullif(sum(p.accuracy_pings), 0)::double precision

@@ -39,7 +39,7 @@ COMMENT ON FUNCTION asset_contacts(text, text, timestamptz, timestamptz, interva
 CREATE OR REPLACE FUNCTION assets_met(asset text, since timestamptz, until timestamptz,
     min_dwell interval DEFAULT '30 seconds', margin_m double precision DEFAULT 0, max_gap interval DEFAULT '15 minutes')
 RETURNS TABLE (other_id text, contacts bigint, together interval, first_at timestamptz, last_at timestamptz, confidence double precision)
-LANGUAGE sql STABLE AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
     WITH own AS MATERIALIZED (
         SELECT * FROM room_visits(ARRAY[asset], since, until, min_dwell, margin_m, max_gap)
     ), near AS (

@@ -4,7 +4,7 @@
 -- its pings name, so that a jump through a wall for one ping counts nothing where the tag sends more.
 CREATE OR REPLACE FUNCTION rtls.stays(facility text, since timestamptz, until timestamptz, max_gap interval)
 RETURNS TABLE (asset_id text, room_id text, from_t timestamptz, to_t timestamptz)
-LANGUAGE sql STABLE AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
     SELECT m.asset_id, m.room_id, m.bucket,
         least(lead(m.bucket) OVER (PARTITION BY m.asset_id ORDER BY m.bucket), m.bucket + max_gap, until, greatest(now(), m.bucket))
     FROM (

@@ -5,7 +5,7 @@ RETURNS TABLE (
     asset_id text, asset_tag_number text, equipment_name text, last_seen timestamptz, silent_for interval, expected_interval interval,
     overdue_factor double precision, intervals bigint, facility_code text, room_id text, room_name text, battery_pct smallint,
     confidence double precision)
-LANGUAGE sql STABLE AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
     -- Within an hour the mean interval of its pings, between hours the silence between: so a tag that sleeps at night is
     -- expected to. Measured up to the last ping, so that being missing does not become the habit.
     WITH heard AS (
@@ -41,7 +41,7 @@ CREATE OR REPLACE FUNCTION battery_forecast(low_pct integer DEFAULT 20, lookback
 RETURNS TABLE (
     asset_id text, tag_id text, asset_tag_number text, equipment_name text, battery_pct smallint, told_at timestamptz, is_low boolean,
     pct_a_day double precision, empty_on date, days_left double precision, days_used bigint, confidence double precision)
-LANGUAGE sql STABLE AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
     WITH day AS (
         SELECT d.asset_id, d.tag_id, d.bucket, d.battery_t, d.battery_pct_last::double precision AS pct,
             -- More by ten or above: a new or charged battery; what was before says nothing about it.
@@ -97,7 +97,7 @@ RETURNS TABLE (
     facility_code text, gateway_id text, last_seen timestamptz, silent_for interval, pings bigint, pings_a_minute double precision,
     usual_pings_a_minute double precision, heard_share double precision, clock_skew_s double precision, lateness_s double precision,
     lateness_s_max double precision, late_share double precision, wrong_clock_pings bigint, status text)
-LANGUAGE sql STABLE AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
     WITH recent AS (
         SELECT g.facility_id, g.gateway_id, max(g.last_t) AS last_seen, sum(g.pings) AS pings, count(*) AS minutes, min(g.lateness_s_min) AS least,
             sum(g.lateness_s_sum) / nullif(sum(g.device_time_pings), 0)::double precision AS lateness, max(g.lateness_s_max) AS most,
@@ -127,7 +127,7 @@ COMMENT ON FUNCTION gateway_health(timestamptz, interval) IS
 
 CREATE OR REPLACE FUNCTION gateway_silences(facility text, since timestamptz, until timestamptz, longer_than interval DEFAULT '5 minutes')
 RETURNS TABLE (gateway_id text, silent_from timestamptz, silent_to timestamptz, silent_for interval, is_open boolean)
-LANGUAGE sql STABLE AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
     SELECT s.gateway_id, s.from_t, s.to_t, s.to_t - s.from_t, s.is_open
     FROM (
         SELECT g.gateway_id, g.last_t AS from_t, coalesce(lead(g.first_t) OVER w, least(until, greatest(now(), g.last_t))) AS to_t,
@@ -145,7 +145,7 @@ COMMENT ON FUNCTION gateway_silences(text, timestamptz, timestamptz, interval) I
 CREATE OR REPLACE FUNCTION coverage_holes(facility text, since timestamptz, until timestamptz, longer_than interval DEFAULT '30 minutes')
 RETURNS TABLE (
     room_id text, room_name text, silences bigint, assets bigint, longest interval, elsewhere_share double precision, accuracy_m double precision)
-LANGUAGE sql STABLE AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
     WITH heard AS (
         SELECT p.asset_id, p.room_id, p.last_t, p.accuracy_m_sum, p.accuracy_pings, lead(p.first_t) OVER w - p.last_t AS silence, lead(p.room_id) OVER w AS next_room
         FROM rtls.asset_presence_1m p

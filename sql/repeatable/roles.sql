@@ -55,7 +55,7 @@ BEGIN
         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO rtls_admin;
         GRANT SELECT ON ALL TABLES IN SCHEMA rtls TO rtls_admin;
         REVOKE INSERT, UPDATE, DELETE ON rtls_schema_migrations FROM rtls_admin;
-        GRANT EXECUTE ON FUNCTION erase_tag(text, timestamptz) TO rtls_admin;
+        GRANT EXECUTE ON FUNCTION erase_tag(text, timestamptz), record_restricted_entries(timestamptz, timestamptz) TO rtls_admin;
         GRANT EXECUTE ON PROCEDURE erase_expired_person_pings(integer, jsonb) TO rtls_admin;
     END IF;
 END
