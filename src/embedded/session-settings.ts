@@ -24,6 +24,9 @@ export interface SettingsTable {
 /** Order matters: a role may not be allowed to set the rest. */
 const ROLES = ['session_authorization', 'role']
 
+/** Not RESET: a backend that started without a login has nothing to reset it to, and stays who it became. */
+const OWN_USER = 'SET SESSION AUTHORIZATION postgres'
+
 export function createSettingsTable(ask: Ask): SettingsTable {
   let current: Settings | undefined
 
@@ -32,7 +35,7 @@ export function createSettingsTable(ask: Ask): SettingsTable {
       if (current === settings) return
       const changes: string[] = []
       if (current === undefined) {
-        changes.push('RESET SESSION AUTHORIZATION', 'RESET ALL')
+        changes.push(OWN_USER, 'RESET ALL')
         for (const entry of inOrder(settings)) changes.push(set(entry))
       } else if (isEqual(current, settings)) {
         current = settings
@@ -40,7 +43,7 @@ export function createSettingsTable(ask: Ask): SettingsTable {
       } else {
         const from = current
         const differ = ROLES.some((role) => from.get(role) !== settings.get(role))
-        if (differ) changes.push('RESET SESSION AUTHORIZATION', 'RESET ROLE')
+        if (differ) changes.push(OWN_USER, 'RESET ROLE')
         for (const name of from.keys())
           if (!settings.has(name) && !ROLES.includes(name)) changes.push(`RESET "${name}"`)
         for (const entry of inOrder(settings)) {
