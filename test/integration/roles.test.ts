@@ -15,10 +15,13 @@ const none = `analyst_none_${suffix}`
 const ingest = `ingest_${suffix}`
 const logins = [one, none, ingest]
 
+let admin = ''
+
 const dayMs = 86_400_000
 const start = Math.floor(Date.now() / dayMs - 10) * dayMs
 
 beforeAll(async () => {
+  admin = String(await suite.value('SELECT session_user'))
   await query(`INSERT INTO organizations (id, name) VALUES ('o2', 'Other')`)
   await query(
     `INSERT INTO facilities (id, organization_id, facility_code, facility_name) VALUES ('f2', 'o2', 'h2', 'H2')`,
@@ -80,23 +83,19 @@ beforeAll(async () => {
   await query(`INSERT INTO analyst_grants (login, organization_id) VALUES ($1, 'o')`, [one])
 })
 afterAll(async () => {
-  await query('RESET SESSION AUTHORIZATION')
   for (const login of logins) await query(`DROP ROLE IF EXISTS ${login}`)
 })
 
-/** The rows a login role is given. As by logging in: session_user is that role, and its rights are all there are. */
+/** The rows a login role is given: session_user is that role, as after its login, and its rights are all there are. */
 async function as<Row extends pg.QueryResultRow>(login: string, ...statements: string[]): Promise<Row[]> {
-  const client = new pg.Client(suite.database.url)
-  await client.connect()
+  await query(`SET SESSION AUTHORIZATION ${login}`)
   try {
-    await client.query(`SET SESSION AUTHORIZATION ${login}`)
     let rows: Row[] = []
-    for (const sql of statements) rows = (await client.query<Row>(sql)).rows
+    for (const sql of statements) rows = await query<Row>(sql)
     return rows
   } finally {
-    await client.query('ROLLBACK').catch(() => undefined)
-    await client.query('RESET SESSION AUTHORIZATION').catch(() => undefined)
-    await client.end()
+    await query('ROLLBACK')
+    await query(`SET SESSION AUTHORIZATION ${admin}`)
   }
 }
 const refusalOf = async (login: string, ...statements: string[]): Promise<string> =>
@@ -226,8 +225,6 @@ describe('the service as rtls_ingest', () => {
       () => undefined,
     )
     try {
-      // Where options are not heard (the embedded database), the role is taken by the session.
-      await pool.use(async (client) => client.query(`SET ROLE rtls_ingest`))
       const failures: unknown[] = []
       const writer = createWriter(pool, 65_536, {
         onFailure: (judgement) => failures.push(judgement),
