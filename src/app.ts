@@ -85,6 +85,8 @@ async function open(
     sessionsAdopted: () => reports.sessionsAdopted(),
     sessionsLost: () => reports.sessionsLost(),
     spoolBytes: () => spool?.bytes ?? 0,
+    spoolMaxBytes: config.ack.mode === 'spool' ? config.spool.maxBytes : 0,
+    problems: () => health.problems(),
     isBrokerConnected: () => reports.isBrokerConnected(),
     isDatabaseUp: () => reports.isDatabaseUp(),
     statistics: () => watch?.statistics(),

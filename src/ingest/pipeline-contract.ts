@@ -40,6 +40,8 @@ export interface Pipeline {
   /** Sightings whose window is not durable yet. */
   readonly windowed: number
   readonly isHeld: boolean
+  /** Messages the broker sends before it waits for an acknowledgement: as observed, or as many as we offered. */
+  readonly window: number
   /** Since when the oldest unacknowledged message waits; ms since 1970. */
   readonly waitingSinceMs: number | undefined
 }

@@ -273,6 +273,9 @@ export function createPipeline(
     get unacked() {
       return ledger.size
     },
+    get window() {
+      return window.size
+    },
     get windowed() {
       return presences?.windowed ?? 0
     },

@@ -4,7 +4,7 @@ import type { Pipeline } from './pipeline-contract.ts'
 
 export type PipelineReading = Pick<
   Pipeline,
-  'counts' | 'buffered' | 'unacked' | 'windowed' | 'isHeld' | 'waitingSinceMs'
+  'counts' | 'buffered' | 'unacked' | 'windowed' | 'isHeld' | 'window' | 'waitingSinceMs'
 >
 
 /** Each term is read when it is asked for, so that terms read in one turn of the event loop belong together. */
@@ -29,6 +29,10 @@ export function sumReadings(parts: readonly PipelineReading[]): PipelineReading 
     },
     get windowed() {
       return sum((part) => part.windowed)
+    },
+    /** Of our own session: it stands first. */
+    get window() {
+      return parts[0]?.window ?? 0
     },
     get isHeld() {
       return parts.some((part) => part.isHeld)

@@ -1,7 +1,8 @@
 /**
  * What is wrong right now, in words for an operator. Owned by nobody on the data path: they report, readiness reads.
  */
-export type Component = 'broker' | 'database' | 'writer' | 'spool' | 'pipeline' | 'start'
+export const components = ['broker', 'database', 'writer', 'spool', 'pipeline', 'start'] as const
+export type Component = (typeof components)[number]
 
 export interface Health {
   /** undefined: the component works. Returns whether that is news. */

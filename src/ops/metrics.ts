@@ -10,11 +10,17 @@ import { closeReasons } from '../ingest/batcher.ts'
 import type { PipelineObserver } from '../ingest/pipeline-contract.ts'
 import { rejectionReasonNames } from '../ingest/ping.ts'
 import type { PipelineReading } from '../ingest/reading.ts'
+import { addDatabaseMetrics } from './database-metrics.ts'
+import { type Health, components } from './health.ts'
+import { version } from './version.ts'
 
 /** What is read at scrape time; each may be missing while the service starts. */
 export interface MetricSources {
   readonly pipeline: () => PipelineReading | undefined
   readonly spoolBytes: () => number
+  /** 0 where there is no spool. */
+  readonly spoolMaxBytes: number
+  readonly problems: Health['problems']
   readonly sessionsLost: () => number
   readonly sessionsAdopted: () => number
   readonly isBrokerConnected: () => boolean
@@ -131,6 +137,11 @@ export function createMetrics(sources: MetricSources): Metrics {
   )
   gauge('rtls_spool_bytes', 'Bytes in the spool', () => sources.spoolBytes())
   gauge(
+    'rtls_spool_max_bytes',
+    'Bytes at which the spool is full; 0 with ack.mode: commit',
+    () => sources.spoolMaxBytes,
+  )
+  gauge(
     'rtls_unacked_messages',
     'QoS 1 messages received and not acknowledged yet',
     () => sources.pipeline()?.unacked ?? 0,
@@ -138,10 +149,35 @@ export function createMetrics(sources: MetricSources): Metrics {
   gauge('rtls_intake_held', '1 while the memory bound is reached and nothing is taken from the broker', () =>
     Number(sources.pipeline()?.isHeld ?? false),
   )
+  gauge(
+    'rtls_mqtt_inflight_window',
+    'QoS 1 messages the broker sends before it waits for an acknowledgement: as observed, until then as many as we offer',
+    () => sources.pipeline()?.window ?? 0,
+  )
   gauge('rtls_mqtt_connected', '1 while connected to the broker', () => Number(sources.isBrokerConnected()))
   gauge('rtls_database_up', '1 while the last thing asked of the database worked', () =>
     Number(sources.isDatabaseUp()),
   )
+
+  new Gauge({
+    name: 'rtls_problem',
+    help: '1 while /readyz is red because of this component',
+    labelNames: ['component'],
+    registers,
+    collect() {
+      const now = new Set(sources.problems().map(({ component }) => component))
+      for (const component of components) this.labels(component).set(Number(now.has(component)))
+    },
+  })
+  new Gauge({
+    name: 'rtls_build_info',
+    help: '1; what runs is in the labels',
+    labelNames: ['version', 'node'],
+    registers,
+    collect() {
+      this.labels(version, process.version).set(1)
+    },
+  })
 
   const total = (name: string, help: string, read: () => number): void => {
     new Counter({
@@ -199,57 +235,13 @@ export function createMetrics(sources: MetricSources): Metrics {
 
   const delay = monitorEventLoopDelay({ resolution: 10 })
   delay.enable()
-  gauge('rtls_event_loop_lag_seconds', 'p99 delay of the event loop since the last scrape', () => {
+  gauge('rtls_event_loop_lag_seconds', 'Delay of the event loop since the last scrape, p99', () => {
     const seconds = delay.count === 0 ? 0 : Math.max(0, delay.percentile(99) / 1e9 - 0.01)
     delay.reset()
     return seconds
   })
 
-  new Counter({
-    name: 'rtls_job_failures_total',
-    help: "Failed runs of the database's background jobs",
-    labelNames: ['job'],
-    registers,
-    collect() {
-      this.reset()
-      for (const { job, failures } of sources.statistics()?.jobs ?? []) this.inc({ job }, failures)
-    },
-  })
-  const labelled = (
-    name: string,
-    help: string,
-    label: string,
-    read: (statistics: DatabaseStatistics) => readonly (readonly [string, number])[],
-  ): void => {
-    new Gauge({
-      name,
-      help,
-      labelNames: [label],
-      registers,
-      collect() {
-        this.reset()
-        const statistics = sources.statistics()
-        if (statistics === undefined) return
-        for (const [value, number] of read(statistics)) this.labels(value).set(number)
-      },
-    })
-  }
-  labelled(
-    'rtls_job_last_success_seconds',
-    'Unix time of the last successful run of a background job',
-    'job',
-    (s) =>
-      s.jobs.flatMap(({ job, lastSuccessS }) =>
-        lastSuccessS === null ? [] : [[job, lastSuccessS] as const],
-      ),
-  )
-  labelled('rtls_chunks', 'Chunks of location_history, by state', 'state', (s) => Object.entries(s.chunks))
-  labelled(
-    'rtls_rollup_lag_seconds',
-    'Seconds of data at the end of a rollup that are not materialised yet',
-    'rollup',
-    (s) => s.rollups.map(({ rollup, lagS }) => [rollup, lagS] as const),
-  )
+  addDatabaseMetrics(registry, sources.statistics)
 
   return {
     registry,
