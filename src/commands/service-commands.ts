@@ -53,6 +53,25 @@ const check = withConfig(new Command('check'))
     command.check(sourcesOf(flags))
   })
 
+const doctor = withConfig(new Command('doctor'))
+  .description('connect as the service would, and say what will hurt and what to do about it')
+  .option('--json', 'JSON instead of text')
+  .option('--timeout <seconds>', 'how long a check may take before it counts as failed', whole(1, 600), 10)
+  .addHelpText(
+    'after',
+    `
+Works beside a running service and without one; disturbs neither it nor its session at the broker.
+Exit code 1 when anything is red.
+
+Examples:
+  $ rtls-ingest doctor
+  $ MQTT_URL=mqtt://broker:1883 DATABASE_URL=postgres://rtls@db/rtls rtls-ingest doctor --json`,
+  )
+  .action(async (flags: ConfigFlags & { json?: boolean; timeout: number }) => {
+    const { doctorCommand } = await import('./doctor.ts')
+    await doctorCommand(sourcesOf(flags), flags)
+  })
+
 const seed = withConfig(new Command('seed'))
   .description('fill the database with a demo hospital: the one whose tags the simulator moves')
   .option('--facility <code>', `the facility level of the topics (${simulateDefaults.facility})`, topicLevel)
@@ -72,4 +91,4 @@ Examples:
     await seedCommand(sourcesOf(flags), flags)
   })
 
-export const serviceCommands: readonly Command[] = [run, migrate, check, seed]
+export const serviceCommands: readonly Command[] = [run, migrate, check, doctor, seed]

@@ -1,7 +1,7 @@
 // The service's metrics without a service: for what is checked against their names, labels and values.
 import { type Metrics, createMetrics } from '../../src/ops/metrics.ts'
 
-export function openTestMetrics(): Metrics {
+function openTestMetrics(): Metrics {
   return createMetrics({
     pipeline: () => undefined,
     spoolBytes: () => 0,

@@ -1,0 +1,300 @@
+/**
+ * The database as the service would meet it: the way to it, its versions and rights, and the settings a PUBACK's promise
+ * rests on. Reads only. What it holds, and whether that is as sql/ says, is in database-upkeep.ts.
+ */
+import type { Duplex } from 'node:stream'
+import pg from 'pg'
+import type { Config } from '../config-schema.ts'
+import { judge } from '../db/failure.ts'
+import { planMigrations } from '../db/migrate.ts'
+import { requireTimescale } from '../db/timescale.ts'
+import { UserError, messageOf } from '../ops/user-error.ts'
+import { type Check, type GroupRules, type Verdict, fail, ok, skip, warn } from './finding.ts'
+
+export interface DatabasePlace {
+  readonly url: string
+  /** Without a password. */
+  readonly name: string
+  readonly isEmbedded: boolean
+}
+
+/** One answer of the database; throws what pg throws. */
+export type Ask = <Row extends pg.QueryResultRow>(sql: string, values?: unknown[]) => Promise<Row[]>
+
+/**
+ * Pairs that do not work together, as seen. The jobs of 2.23.1 fail on 15.20 with "cannot drop portal … while it is being
+ * set up": no rollup is refreshed, nothing is compressed or dropped.
+ */
+const badPairs: readonly { readonly server: string; readonly timescale: string; readonly because: string }[] =
+  [
+    {
+      server: '15.20',
+      timescale: '2.23.1',
+      because: 'its background jobs fail there ("cannot drop portal while it is being set up")',
+    },
+  ]
+
+/** Clocks that differ by less are as good as the network's own delay. */
+const skewS = 1
+const slowMs = 50
+/** Of the pool in app.ts, beside the COPYs. */
+const sideConnections = 6
+const replicaConnections = 4
+
+export function databaseRules(place: DatabasePlace, deadlineMs: number): GroupRules {
+  const silenceRemedy = `${place.name} is frozen or very busy, or something on the way to it drops packets: look at the load and log of the server, at locks (pg_stat_activity), and at firewalls.`
+  return {
+    deadlineMs,
+    explain(error) {
+      if (error instanceof UserError) return fail(error.message, 'See above; the message says what to do.')
+      // pg's word for a server that took the connection, or its packets, and said nothing.
+      if (messageOf(error) === 'timeout expired')
+        return fail(`${place.name} does not answer (database.connectTimeoutMs)`, silenceRemedy)
+      const { because, message } = judge(error, 'before-commit')
+      return fail(`${place.name}: ${because}: ${message}`, remedyOf(error, place))
+    },
+    silenceRemedy,
+  }
+}
+
+function remedyOf(error: unknown, { isEmbedded }: DatabasePlace): string {
+  const { code, verdict } = judge(error, 'before-commit')
+  if (isEmbedded) return 'Look at the log of the running service.'
+  if (code?.startsWith('28') === true || /password/iu.test(messageOf(error)))
+    return 'Check user and password in DATABASE_URL (DATABASE_PASSWORD, DATABASE_PASSWORD_FILE) and pg_hba.conf.'
+  if (code === '3D000') return 'Create the database, or correct its name in DATABASE_URL.'
+  if (code === '53300')
+    return 'Raise max_connections, or close what holds the connections (pg_stat_activity).'
+  if (code === 'ENOTFOUND' || code?.startsWith('EAI') === true) return 'Correct the host in DATABASE_URL.'
+  return verdict === 'fatal'
+    ? 'Mend what the message names; nothing is lost meanwhile, but nothing is stored.'
+    : 'Check host and port in DATABASE_URL, and that the server runs and listens there.'
+}
+
+export function databaseChecks(
+  config: Config,
+  place: DatabasePlace,
+  upkeep: (ask: Ask) => readonly Check[],
+): { checks: Check[]; close(): void } {
+  const client = new pg.Client({
+    connectionString: place.url,
+    connectionTimeoutMillis: config.database.connectTimeoutMs,
+    statement_timeout: config.database.statementTimeoutMs,
+    application_name: 'rtls-ingest doctor',
+  })
+  // Reported by the question under way.
+  client.on('error', () => undefined)
+  const ask: Ask = async (sql, values) => (await client.query<never>(sql, values)).rows
+
+  return {
+    checks: [
+      {
+        name: 'connection',
+        isGate: true,
+        async look() {
+          await client.connect()
+          // One backend serves everybody: a write of the doctor's would be one of the service's way.
+          await client.query('SET default_transaction_read_only = on')
+          return lookAtWay(ask, place)
+        },
+      },
+      { name: 'versions', look: async () => lookAtVersions(ask, client, place), isGate: true },
+      { name: 'migrations', look: async () => lookAtMigrations(config, place), isGate: true },
+      { name: 'rights', look: async () => lookAtRights(ask, config) },
+      { name: 'durability', look: async () => lookAtDurability(ask, place) },
+      { name: 'connections', look: async () => lookAtConnections(ask, config, place) },
+      ...upkeep(ask),
+    ],
+    /** Without a goodbye: a frozen server would not hear it. */
+    close() {
+      const { connection } = client as unknown as { connection?: { stream?: Duplex } }
+      connection?.stream?.destroy()
+    },
+  }
+}
+
+async function lookAtWay(ask: Ask, { name }: DatabasePlace): Promise<Verdict[]> {
+  const rounds: { ms: number; skewMs: number }[] = []
+  for (let round = 0; round < 5; round += 1) {
+    const sentMs = Date.now()
+    const started = performance.now()
+    const [row] = await ask<{ ms: number }>(
+      'SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS ms',
+    )
+    const ms = performance.now() - started
+    rounds.push({ ms, skewMs: (row?.ms ?? sentMs) - (sentMs + ms / 2) })
+  }
+  // The quickest round knows the most about the clock: its own delay blurs it the least.
+  const best = rounds.reduce((a, b) => (b.ms < a.ms ? b : a))
+  const said = `${name} answers in ${best.ms.toFixed(1)} ms`
+  const skew = best.skewMs / 1000
+  return [
+    best.ms < slowMs
+      ? ok(said)
+      : warn(
+          said,
+          'Every COMMIT waits this long: bring service and database closer, or raise copy.concurrency.',
+        ),
+    Math.abs(skew) <= skewS + best.ms / 2000
+      ? ok(`its clock and ours differ by ${Math.abs(skew).toFixed(2)} s`)
+      : warn(
+          `its clock is ${Math.abs(skew).toFixed(1)} s ${skew > 0 ? 'ahead of' : 'behind'} ours`,
+          'Let both hosts keep time (chrony, systemd-timesyncd): received_at is our clock, rollups and policies go by its.',
+        ),
+  ]
+}
+
+async function lookAtVersions(ask: Ask, client: pg.Client, place: DatabasePlace): Promise<Verdict[]> {
+  await requireTimescale(client, { mayCreate: false })
+  const [row] = await ask<{ server: string; timescale: string; license: string; superuser: boolean }>(
+    `SELECT current_setting('server_version') AS server,
+            (SELECT extversion FROM pg_extension WHERE extname = 'timescaledb') AS timescale,
+            coalesce(current_setting('timescaledb.license', true), '') AS license`,
+  )
+  const [server = ''] = (row?.server ?? '').split(' ')
+  const timescale = row?.timescale ?? ''
+  const said = `PostgreSQL ${server}, TimescaleDB ${timescale}, ${row?.license === 'timescale' ? 'Community edition' : `licence "${row?.license}"`}${place.isEmbedded ? ', embedded' : ''}`
+  const bad = badPairs.find((pair) => pair.server === server && pair.timescale === timescale)
+  return [
+    bad === undefined
+      ? ok(said)
+      : fail(`${said}: ${bad.because}`, 'Use another minor release of PostgreSQL, or a newer TimescaleDB.'),
+  ]
+}
+
+async function lookAtMigrations({ database }: Config, { url }: DatabasePlace): Promise<Verdict[]> {
+  const { pending, unknown } = await planMigrations(url)
+  const verdicts: Verdict[] = []
+  const names = pending.map(({ file }) => file.name).join(', ')
+  if (pending.length > 0)
+    verdicts.push(
+      database.migrate
+        ? warn(
+            `${pending.length} pending: ${names}`,
+            'The service applies them at its next start; sooner: rtls-ingest migrate',
+          )
+        : fail(
+            `${pending.length} pending, and database.migrate is false: ${names}`,
+            'Run: rtls-ingest migrate',
+          ),
+    )
+  if (unknown.length > 0)
+    verdicts.push(
+      warn(
+        `applied by a newer version: ${unknown.join(', ')}`,
+        'Update this rtls-ingest; the older one may not know what it writes into.',
+      ),
+    )
+  return verdicts.length > 0 ? verdicts : [ok('the schema is that of this version')]
+}
+
+async function lookAtRights(ask: Ask, { database }: Config): Promise<Verdict[]> {
+  const needed: readonly (readonly [string, string])[] = [
+    ['location_history', 'INSERT'],
+    ['location_history', 'SELECT'],
+    ['dead_letter', 'INSERT'],
+    ['dead_letter', 'SELECT'],
+    ['rollup_refresh_queue', 'INSERT'],
+    ['rollup_refresh_queue', 'UPDATE'],
+    ['rollup_refresh_queue', 'DELETE'],
+    ['ingest_replicas', 'INSERT'],
+  ]
+  const [row] = await ask<{
+    user: string
+    missing: string[] | null
+    temp: boolean
+    create: boolean
+    super: boolean
+  }>(
+    `SELECT current_user AS "user", has_database_privilege(current_database(), 'TEMP') AS temp,
+            has_schema_privilege('public', 'CREATE') AS create,
+            (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS super,
+            (SELECT array_agg(n.right || ' on ' || n.relation)
+             FROM jsonb_to_recordset($1::jsonb) AS n(relation text, "right" text)
+             WHERE NOT coalesce(has_table_privilege(to_regclass('public.' || n.relation)::oid, n.right), false)) AS missing`,
+    [JSON.stringify(needed.map(([relation, right]) => ({ relation, right })))],
+  )
+  if (row === undefined) return []
+  const missing = [
+    ...(row.missing ?? []),
+    ...(row.temp ? [] : ['TEMP on the database']),
+    ...(database.migrate && !row.create ? ['CREATE on schema public (database.migrate is true)'] : []),
+  ]
+  if (missing.length > 0)
+    return [
+      fail(
+        `user "${row.user}" lacks ${missing.join(', ')}`,
+        `As owner: GRANT what is missing TO "${row.user}"`,
+      ),
+    ]
+  return [ok(`user "${row.user}" may do what the service does${row.super ? '; it is a superuser' : ''}`)]
+}
+
+async function lookAtDurability(ask: Ask, { isEmbedded }: DatabasePlace): Promise<Verdict[]> {
+  if (isEmbedded) return [skip('embedded: written through at every commit, whatever its settings say')]
+  const [row] = await ask<{
+    recovery: boolean
+    commit: string
+    fsync: string
+    pages: string
+    standbys: string
+  }>(
+    `SELECT pg_is_in_recovery() AS recovery, current_setting('synchronous_commit') AS commit,
+            current_setting('fsync') AS fsync, current_setting('full_page_writes') AS pages,
+            current_setting('synchronous_standby_names') AS standbys`,
+  )
+  if (row === undefined) return []
+  const verdicts: Verdict[] = []
+  if (row.recovery)
+    verdicts.push(
+      fail('this server is a standby: nothing can be written', 'Point DATABASE_URL at the primary.'),
+    )
+  if (row.commit === 'off')
+    verdicts.push(
+      fail(
+        'synchronous_commit is off: what was acknowledged as committed is lost when the server crashes',
+        'Set synchronous_commit = on, for this user or database at least: ALTER ROLE … SET synchronous_commit = on',
+      ),
+    )
+  if (row.commit === 'local' && row.standbys !== '')
+    verdicts.push(
+      warn(
+        'synchronous_commit is local: a fail-over may lose what was acknowledged',
+        'Set synchronous_commit = on, so that the standby has it too.',
+      ),
+    )
+  for (const [setting, value] of [
+    ['fsync', row.fsync],
+    ['full_page_writes', row.pages],
+  ] as const)
+    if (value === 'off')
+      verdicts.push(
+        fail(
+          `${setting} is off: a power cut may destroy the database`,
+          `Set ${setting} = on and restart the server.`,
+        ),
+      )
+  return verdicts.length > 0
+    ? verdicts
+    : [ok(`synchronous_commit is ${row.commit}, fsync on: a commit is on disk`)]
+}
+
+async function lookAtConnections(
+  ask: Ask,
+  { copy, mqtt }: Config,
+  { isEmbedded }: DatabasePlace,
+): Promise<Verdict[]> {
+  if (isEmbedded) return []
+  const [row] = await ask<{ most: number; used: number; ours: number }>(
+    `SELECT current_setting('max_connections')::integer - current_setting('superuser_reserved_connections')::integer AS most,
+            count(*)::integer AS used, count(*) FILTER (WHERE application_name = 'rtls-ingest')::integer AS ours
+     FROM pg_stat_activity WHERE backend_type = 'client backend'`,
+  )
+  if (row === undefined) return []
+  const wanted = copy.concurrency + sideConnections + (mqtt.shareGroup === null ? 0 : replicaConnections)
+  const free = row.most - row.used
+  const said = `${row.used} of ${row.most} connections in use, ${row.ours} by rtls-ingest; one service takes up to ${wanted}`
+  return free + row.ours >= wanted
+    ? [ok(said)]
+    : [fail(said, 'Raise max_connections, or find who holds them: SELECT * FROM pg_stat_activity')]
+}
