@@ -174,7 +174,7 @@ export function brokerChecks(
         name: 'not knowable',
         look: () =>
           skip(
-            `the session of "${config.mqtt.clientId}" (only who connects under that id sees it, and would take it), and the broker's clock (MQTT carries none)`,
+            `the session of "${config.mqtt.clientId}" (only who connects under that id sees it, and would take it), the broker's clock (MQTT carries none), and whether a topic that was granted is delivered (Mosquitto grants what its ACL then withholds: are pings received?)`,
           ),
       },
     ],

@@ -62,9 +62,12 @@ async function lookAtJobs(ask: Ask, { isEmbedded }: DatabasePlace): Promise<Verd
      WHERE j.scheduled AND j.proc_name <> 'policy_telemetry'
      ORDER BY j.job_id`,
   )
-  const [workers] = await ask<{ launched: boolean }>(
-    `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type LIKE 'TimescaleDB Background Worker%') AS launched`,
+  const [workers] = await ask<{ launched: boolean; isWebAssembly: boolean }>(
+    `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type LIKE 'TimescaleDB Background Worker%') AS launched,
+            version() ~ 'wasm|emcc|emscripten' AS "isWebAssembly"`,
   )
+  if (workers?.isWebAssembly === true)
+    return [skip('another rtls-ingest serves this embedded database, and runs its jobs')]
   const verdicts: Verdict[] = []
   if (workers?.launched === false)
     verdicts.push(
