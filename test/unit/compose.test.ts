@@ -36,8 +36,14 @@ const interpolate = (text: string): string =>
   text.replaceAll(/\$\{\w+:-([^}]*)\}/gu, '$1').replaceAll('$$', '$')
 
 describe('docker-compose.yml', () => {
-  it('describes the database, the broker, the service and Prometheus, each with an image or a build', () => {
-    expect(services.map(([name]) => name)).toEqual(['timescaledb', 'mosquitto', 'rtls-ingest', 'prometheus'])
+  it('describes the database, the broker, the service, Prometheus and Grafana, each with an image or a build', () => {
+    expect(services.map(([name]) => name)).toEqual([
+      'timescaledb',
+      'mosquitto',
+      'rtls-ingest',
+      'prometheus',
+      'grafana',
+    ])
     for (const [, { image, build }] of services) expect(image ?? build).toMatch(/./u)
   })
 
@@ -50,7 +56,7 @@ describe('docker-compose.yml', () => {
 
   it('publishes ports on loopback only', () => {
     const ports = services.flatMap(([, service]) => service.ports ?? [])
-    expect(ports).toHaveLength(4)
+    expect(ports).toHaveLength(5)
     for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:\d+:\d+$/u)
   })
 
