@@ -31,7 +31,9 @@ describe('the dashboard', () => {
     // `job` and `instance` are the scrape's; our own `job` is `exported_job` there.
     const known = new Set([
       ...metrics.flatMap(({ labels }) => labels.map((label) => (label === 'job' ? 'exported_job' : label))),
-      ...['le', 'job', 'instance'],
+      'le',
+      'job',
+      'instance',
     ])
     for (const { title, expr } of queries) {
       const by = Array.from(expr.matchAll(/\bby \((\w+)\)/gu), ([, label]) => label)
@@ -57,10 +59,10 @@ describe('the dashboard', () => {
       datasources: { uid: string; url: string }[]
     }
     const uids = new Set(
-      panels.flatMap(({ datasource, targets = [] }) => [
-        ...(datasource === undefined ? [] : [datasource.uid]),
-        ...targets.map((target) => target.datasource.uid),
-      ]),
+      panels
+        .flatMap(({ datasource, targets = [] }) => [datasource, targets.map((target) => target.datasource)])
+        .flat()
+        .flatMap((datasource) => datasource?.uid ?? []),
     )
     expect([...uids]).toEqual(datasources.map(({ uid }) => uid))
     const { providers } = parse(read('config/grafana/provisioning/dashboards/rtls-ingest.yml')) as {

@@ -145,12 +145,9 @@ ${more}`
   }
 
   it('whose terms add up has lost no ping', async () => {
-    expect(await look(scrape(4), 'conservation')).toMatchObject([
-      {
-        status: 'ok',
-        says: expect.stringContaining('10 received = 4 committed + 1 duplicate + 2 dead-lettered'),
-      },
-    ])
+    const [finding] = await look(scrape(4), 'conservation')
+    expect(finding?.status).toBe('ok')
+    expect(finding?.says).toContain('10 received = 4 committed + 1 duplicate + 2 dead-lettered')
   })
 
   it('whose terms do not add up is red', async () => {
