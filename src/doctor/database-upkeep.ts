@@ -62,8 +62,12 @@ async function lookAtJobs(ask: Ask, { isEmbedded }: DatabasePlace): Promise<Verd
      WHERE j.scheduled AND j.proc_name <> 'policy_telemetry'
      ORDER BY j.job_id`,
   )
-  const [workers] = await ask<{ launched: boolean; isWebAssembly: boolean }>(
-    `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type LIKE 'TimescaleDB Background Worker%') AS launched,
+  const [workers] = await ask<{ launched: boolean | null; isWebAssembly: boolean }>(
+    // Of others' processes a plain user does not see the type: then it is not known.
+    `SELECT CASE WHEN pg_has_role(current_user, 'pg_read_all_stats', 'MEMBER')
+              THEN EXISTS (SELECT FROM pg_stat_activity
+                           WHERE backend_type = 'TimescaleDB Background Worker Scheduler' AND datname = current_database())
+            END AS launched,
             version() ~ 'wasm|emcc|emscripten' AS "isWebAssembly"`,
   )
   if (workers?.isWebAssembly === true)
@@ -72,8 +76,8 @@ async function lookAtJobs(ask: Ask, { isEmbedded }: DatabasePlace): Promise<Verd
   if (workers?.launched === false)
     verdicts.push(
       fail(
-        'no background worker of TimescaleDB runs: no rollup is refreshed, nothing compressed or dropped',
-        'Check timescaledb.max_background_workers and max_worker_processes, then: SELECT _timescaledb_functions.start_background_workers()',
+        'TimescaleDB runs no scheduler for this database: no rollup is refreshed, nothing compressed or dropped',
+        'Raise timescaledb.max_background_workers and max_worker_processes (one for each database, and one for each job at work), then: SELECT _timescaledb_functions.start_background_workers()',
       ),
     )
   for (const { job, failed, overdueS, intervalS, failures, message } of rows) {

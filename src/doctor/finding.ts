@@ -29,7 +29,7 @@ export interface Check {
   readonly name: string
   /** None: there is nothing to say. What it throws is a failed check. */
   readonly look: () => Promise<Verdict | readonly Verdict[]> | Verdict | readonly Verdict[]
-  /** Without it there is no point in the checks that follow. */
+  /** Where it fails, or cannot be looked at, there is no point in the checks that follow. */
   readonly isGate?: boolean
 }
 
@@ -62,7 +62,11 @@ export async function runChecks(
       : outcome.verdicts
     findings.push(...verdicts.map((verdict) => ({ group, check: name, ...verdict })))
     // A peer that does not answer one question does not answer the next.
-    if (outcome.isSilent || (isGate === true && verdicts.some(({ status }) => status === 'fail'))) break
+    if (
+      outcome.isSilent ||
+      (isGate === true && verdicts.some(({ status }) => status === 'fail' || status === 'skip'))
+    )
+      break
   }
   return findings
 }

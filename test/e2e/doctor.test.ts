@@ -136,6 +136,28 @@ describe('doctor', () => {
     expect(found(report, 'database', 'migrations')).toEqual(['warn: 1 pending: policies.sql'])
   })
 
+  it('says which rights a user lacks, and looks at what it may', async ({ skip }) => {
+    const [server] = await queryOnce<{ isEmbedded: boolean }>(
+      database.url,
+      `SELECT version() ~ 'emcc' AS "isEmbedded"`,
+    )
+    skip(server?.isEmbedded === true, 'everybody is a superuser of the embedded database')
+    const user = `doctor_test_${process.pid}`
+    await queryOnce(
+      database.url,
+      `CREATE ROLE ${user} LOGIN; ALTER ROLE ${user} SET synchronous_commit = off`,
+    )
+    closers.push(async () => {
+      await queryOnce(database.url, `DROP ROLE ${user}`)
+    })
+    const url = new URL(database.url)
+    url.username = user
+    const report = await examine({ DATABASE_URL: url.href }, 1)
+    expect(found(report, 'database', 'rights')[0]).toMatch(/^fail: .* lacks INSERT on location_history/u)
+    expect(found(report, 'database', 'durability')[0]).toMatch(/^fail: synchronous_commit is off/u)
+    expect(found(report, 'database', 'dead letters')[0]).toMatch(/^skip: not looked at: permission denied/u)
+  })
+
   it('is red, and ends, where nobody listens, somebody is silent, a line is dead or a password is wrong', async () => {
     const silent = await openSilence()
     const guarded = await openGuardedDatabase('right')
