@@ -1,5 +1,7 @@
 // Decoding as a format, and what came of it in a form that can be written down.
+import { expect } from 'vitest'
 import type { FormatName } from '../../src/formats/format.ts'
+import { formats } from '../../src/formats/registry.ts'
 import { createDecode } from '../../src/ingest/decode.ts'
 import type { Decoded, Ping } from '../../src/ingest/ping.ts'
 import { type Mapping, createRoutes, usualMapping } from '../../src/ingest/routes.ts'
@@ -34,3 +36,26 @@ export const plain = ({ pings, rejections }: Decoded): object => ({
     payload: payload.toString(),
   })),
 })
+
+export type Fields = Readonly<Record<string, unknown>>
+
+/** The example of the format with other values, as one ping. */
+export function pingOf(format: FormatName, more: Fields = {}, topic = formats[format].example.topic): Ping {
+  const { pings, rejections } = decodedAs(format, { ...elementOf(format), ...more }, topic)
+  expect(rejections).toEqual([])
+  expect(pings).toHaveLength(1)
+  return pings[0] as Ping
+}
+
+export function elementOf(format: FormatName): Fields {
+  const { payload } = formats[format].example
+  const { listKey } = formats[format]
+  const list: unknown = listKey === undefined ? payload : (payload as Fields)[listKey]
+  return (Array.isArray(list) ? list.at(-1) : list) as Fields
+}
+
+export const reasonsOf = (
+  format: FormatName,
+  payload: unknown,
+  topic = formats[format].example.topic,
+): string[] => decodedAs(format, payload, topic).rejections.map(({ reason }) => reason)
