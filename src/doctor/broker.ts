@@ -120,6 +120,11 @@ export function brokerChecks(
   const kept = async (): Promise<Verdict> => {
     if (place.isEmbedded)
       return skip('the embedded broker keeps sessions in its memory: they end with the service')
+    if (config.mqtt.sessionExpiryS === 0)
+      return warn(
+        'mqtt.sessionExpiryS is 0: the broker keeps nothing while the service is away',
+        'Set it to the longest outage you want to survive.',
+      )
     await current().leave(keptS)
     now = await visit(place.url, options())
     if (now.connack.sessionPresent)

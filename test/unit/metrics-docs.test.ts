@@ -74,3 +74,34 @@ it('names and types are as Prometheus wants them', () => {
     expect(help).toMatch(/^[A-Z0-9].*[^.]$/u)
   }
 })
+
+/** Other programs and checks depend on these. */
+const fixedNames: Readonly<Record<string, readonly string[]>> = {
+  rtls_messages_received_total: [],
+  rtls_pings_received_total: [],
+  rtls_pings_committed_total: [],
+  rtls_pings_duplicate_total: [],
+  rtls_pings_dead_lettered_total: ['reason'],
+  rtls_pings_buffered: [],
+  rtls_pings_in_flight: [],
+  rtls_pings_spooled: [],
+  rtls_unacked_messages: [],
+  rtls_batches_total: ['closed_by'],
+  rtls_batch_rows: [],
+  rtls_copy_seconds: [],
+  rtls_commit_lag_seconds: [],
+  rtls_ping_age_seconds: [],
+  rtls_mqtt_connected: [],
+  rtls_database_up: [],
+  rtls_spool_bytes: [],
+  rtls_event_loop_lag_seconds: [],
+  rtls_job_failures_total: ['job'],
+  rtls_job_last_success_seconds: ['job'],
+  rtls_chunks: ['state'],
+  rtls_rollup_lag_seconds: ['rollup'],
+}
+
+it('no metric that others depend on was renamed, or got other labels', () => {
+  const exported = Object.fromEntries(describeMetrics().map(({ name, labels }) => [name, labels]))
+  expect(exported).toMatchObject(fixedNames)
+})
