@@ -6,6 +6,7 @@ import { type App, openApp } from '../app.ts'
 import { deadLetteredIn } from '../ingest/account.ts'
 import { createLogger } from '../ops/logger.ts'
 import { type SummaryReading, summaryLines } from '../ops/summary.ts'
+import { createSupervisor } from '../ops/supervisor.ts'
 import { openTerminal } from '../ops/terminal.ts'
 
 const summaryEveryMs = 1000
@@ -25,12 +26,19 @@ export async function run(sources: ConfigSources): Promise<void> {
       process.exit(1)
     }
     log.info({ signal }, 'stopping: writing what is buffered (again to stop at once)')
+    supervisor.stopping()
     stop.abort()
   }
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
 
   let app: App | undefined
+  const supervisor = createSupervisor(sources.environment, () => {
+    const problems = app?.health.problems() ?? []
+    return problems.length === 0
+      ? 'ready'
+      : problems.map(({ component, problem }) => `${component}: ${problem}`).join('; ')
+  })
   let ticker: NodeJS.Timeout | undefined
   try {
     log.info(
@@ -47,6 +55,7 @@ export async function run(sources: ConfigSources): Promise<void> {
         stop.abort()
       },
     })
+    supervisor.ready()
     log.info({ addresses: Object.fromEntries(app.addresses) }, 'running')
     if (terminal !== undefined) {
       const running = app
@@ -65,6 +74,7 @@ export async function run(sources: ConfigSources): Promise<void> {
     clearInterval(ticker)
     terminal?.close()
     await app?.close()
+    supervisor.close()
     process.off('SIGTERM', onSignal)
     process.off('SIGINT', onSignal)
   }
