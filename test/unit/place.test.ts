@@ -29,13 +29,14 @@ const star = fc
     y: fc.integer({ min: -50, max: 50 }),
     radii: fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 3, maxLength: 12 }),
   })
-  .map(({ x, y, radii }): Ring => {
-    const corners = radii.map((radius, index) => {
-      const angle = (2 * Math.PI * index) / radii.length
+  .map(({ x, y, radii }): Ring =>
+    // The first corner again at the end.
+    Array.from({ length: radii.length + 1 }, (_, index) => {
+      const angle = (2 * Math.PI * (index % radii.length)) / radii.length
+      const radius = radii[index % radii.length] ?? 1
       return [x + radius * Math.cos(angle), y + radius * Math.sin(angle)] as const
-    })
-    return [...corners, ...corners.slice(0, 1)]
-  })
+    }),
+  )
 
 /** By the angle the outline winds around the point: another method than the one under test. Undefined: too near a side to say. */
 function windsAround(ring: Ring, px: number, py: number): boolean | undefined {
@@ -136,15 +137,15 @@ describe('the room of a point', () => {
     const hospital = createHospital({ facility: 'h1', gateways: 1, tags: 1 })
     const rooms = hospital.floors.flatMap((floor) => floor.rooms)
     const roomAt = createRoomAt(rooms.map((room) => outline(room.id, room.polygon, room.floor)))
-    for (const floor of hospital.floors)
-      for (let x = 0; x < floor.widthM * 10; x += 1)
-        for (let y = 0; y < floor.depthM * 10; y += 5) {
-          const inside = floor.rooms.filter(
-            (r) => x / 10 >= r.x0 && x / 10 < r.x1 && y / 10 >= r.y0 && y / 10 < r.y1,
-          )
-          if (roomAt?.('h1', floor.level, x / 10, y / 10) !== inside[0]?.id || inside.length !== 1)
-            expect.unreachable(`(${x / 10}, ${y / 10}) on ${floor.name}`)
+    const wrong: string[] = []
+    for (const { level, widthM, depthM, rooms: onFloor } of hospital.floors)
+      for (let x = 0; x < widthM; x += 0.1)
+        for (let y = 0; y < depthM; y += 0.5) {
+          const inside = onFloor.filter((room) => x >= room.x0 && x < room.x1 && y >= room.y0 && y < room.y1)
+          if (inside.length !== 1 || roomAt?.('h1', level, x, y) !== inside[0]?.id)
+            wrong.push(`(${x}, ${y}) on floor ${level}`)
         }
+    expect(wrong).toEqual([])
   })
 
   it('is none in another facility, on another floor, and where nobody drew a room', () => {
