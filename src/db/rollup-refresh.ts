@@ -9,7 +9,6 @@
  *
  * A day whose pings were dropped by retention is left as it is: a refresh would make its buckets what the few late ones say.
  */
-import type pg from 'pg'
 import { repeat } from '../ops/repeat.ts'
 import { judge } from './failure.ts'
 import type { Pool } from './pool.ts'
@@ -79,9 +78,6 @@ const quick = 1 / 20
 const slow = 1 / 4
 /** For a piece that was cut off. */
 const patienceMs = 1_800_000
-
-/** TimescaleDB's default is 100,000 tuples, against surprises; not RESET: the embedded database knows no start-up value. */
-const unpackLimit = 'timescaledb.max_tuples_decompressed_per_dml_transaction'
 
 const refreshJob = 'rollup_refresh_queue'
 
@@ -163,25 +159,18 @@ async function refreshDay(pool: Pool, day: string, spans: Spans, signal?: AbortS
       await changed(pool, extendSql, [day], signal)
       const startedMs = performance.now()
       try {
-        await pool.use(async (client) => refresh(client, sql), signal)
+        await pool.use(async (client) => client.query(sql), signal)
         const share = (performance.now() - startedMs) / pool.statementTimeoutMs
         if (share < quick) spans.set(rollup, Math.min(span * 2, Math.ceil(86_400 / widthS)))
         else if (share > slow) spans.set(rollup, Math.ceil(span / 2))
       } catch (error) {
         if (!isTooMuch(error)) throw error
         spans.set(rollup, firstSpan)
-        await pool.use(async (client) => refresh(client, sql), signal, patienceMs)
+        await pool.use(async (client) => client.query(sql), signal, patienceMs)
       }
       atS = endS
     }
   }
-}
-
-/** Old buckets are in compressed chunks: with the limit on unpacking lifted for this statement. A connection that failed is not used again. */
-async function refresh(client: pg.ClientBase, sql: string): Promise<void> {
-  await client.query(`SET ${unpackLimit} = 0`)
-  await client.query(sql)
-  await client.query(`SET ${unpackLimit} = 100000`)
 }
 
 /** It took too long, by the server's clock or by ours. */
