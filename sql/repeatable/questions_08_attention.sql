@@ -140,7 +140,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
     ORDER BY s.from_t, s.gateway_id
 $$;
 COMMENT ON FUNCTION gateway_silences(text, timestamptz, timestamptz, interval) IS
-    'Holes in time: spans in which a gateway was not heard (by the pings'' own times), after it had been. is_open: not heard again until the end of the span.';
+    'Holes in time: spans in which a gateway was not heard (by the pings'' own times), after it had been. is_open: not heard again until the end of the span. sql/queries/gateway-silences.sql';
 
 CREATE OR REPLACE FUNCTION coverage_holes(facility text, since timestamptz, until timestamptz, longer_than interval DEFAULT '30 minutes')
 RETURNS TABLE (
