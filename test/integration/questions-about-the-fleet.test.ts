@@ -8,7 +8,7 @@ import { settleRollups } from '../support/rollups.ts'
 import { clockChanges } from '../support/time-zone.ts'
 
 const zone = 'America/New_York'
-const { query, value, asset } = useBiotrakr(zone)
+const { query, asset } = useBiotrakr(zone)
 beforeAll(async () => {
   await storeBuilding(query)
   await asset({ id: 'a', device_category: 'IMAGING', home_room_id: 'r1' })
@@ -88,10 +88,10 @@ describe('room_occupancy', () => {
             for (const room of ['r1', 'r2', 'r3']) {
               const here = stays
                 .filter((stay) => stay.room === room && stay.from < hour + hourMs && stay.to > hour)
-                .map((stay) => ({
-                  ...stay,
-                  from: Math.max(stay.from, hour),
-                  to: Math.min(stay.to, hour + hourMs),
+                .map(({ asset: wearer, from, to }) => ({
+                  asset: wearer,
+                  from: Math.max(from, hour),
+                  to: Math.min(to, hour + hourMs),
                 }))
               if (here.length === 0) continue
               const at = (t: number): number => here.filter(({ from, to }) => from <= t && t < to).length

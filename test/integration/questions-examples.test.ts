@@ -87,7 +87,7 @@ describe('sql/queries', () => {
     expect(rows.length).toBeGreaterThan(14)
     for (const { name, comment } of rows) {
       const [, file = ''] = /sql\/queries\/([a-z-]+\.sql)/u.exec(comment ?? '') ?? []
-      expect(files, name).toContain(file)
+      expect(files).toContain(file)
       expect(readFileSync(new URL(file, folder), 'utf8')).toContain(`${name}(`)
       expect(docs).toContain(`\`${name}\``)
     }

@@ -70,7 +70,7 @@ describe('a question about one asset and one day', () => {
       const tables = [...relationsOf(scans)].filter((name) => !(name ?? '').startsWith('compress_'))
       expect(tables).toHaveLength(1)
       for (const scan of scans) {
-        expect(byIndex(scan), `${scan['Node Type']} on ${scan['Relation Name']}`).toBe(true)
+        expect([scan['Node Type'], byIndex(scan)]).toEqual([scan['Node Type'], true])
         // Of the three hundred tags in it, no other's rows are read.
         expect(scan['Actual Rows']).toBeLessThanOrEqual(48)
       }

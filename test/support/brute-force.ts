@@ -57,7 +57,7 @@ export function pingsOf(world: World, asset: string, since: number, until: numbe
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
 /** The smallest distance to a wall, by walking each wall in small steps and then halving around the nearest. */
-export function wallDistance(polygon: Polygon, x: number, y: number): number {
+function wallDistance(polygon: Polygon, x: number, y: number): number {
   let least = Infinity
   for (let index = 1; index < polygon.length; index += 1) {
     const [ax, ay] = polygon[index - 1] ?? [0, 0]
@@ -183,7 +183,7 @@ interface Place {
 }
 
 /** Mean positions of ten seconds on one floor, in order of time. */
-export function placesOf(pings: readonly TracePing[]): Place[] {
+function placesOf(pings: readonly TracePing[]): Place[] {
   const groups = new Map<string, TracePing[]>()
   for (const ping of pings) {
     if (ping.x === null || ping.y === null) continue
