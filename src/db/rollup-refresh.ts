@@ -24,9 +24,12 @@ const quietS = 10
 /** Longer than one piece may take, however patient. */
 const claim = `now() + interval '1 hour'`
 
+/** Nothing is due to who may not refresh: as rtls_ingest the database's own job does it (refresh_late_rollups). */
 const dueSql = `
   SELECT to_char(day, 'YYYY-MM-DD') AS day, requested_at::text AS "requestedAt" FROM rollup_refresh_queue
-  WHERE requested_at < now() - $1 * interval '1 second' AND coalesce(claimed_until < now(), true) ORDER BY day LIMIT 50`
+  WHERE requested_at < now() - $1 * interval '1 second' AND coalesce(claimed_until < now(), true)
+    AND (SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_class c WHERE c.oid = 'public.location_1m'::regclass)
+  ORDER BY day LIMIT 50`
 const claimSql = `
   UPDATE rollup_refresh_queue SET claimed_until = ${claim} WHERE day = $1 AND coalesce(claimed_until < now(), true)`
 const extendSql = `UPDATE rollup_refresh_queue SET claimed_until = ${claim} WHERE day = $1`

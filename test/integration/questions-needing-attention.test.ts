@@ -254,6 +254,15 @@ describe('erase_tag', () => {
       { text: '{"tagId":"OTHER"}' },
     ])
     expect(Number(await value('SELECT count(*) FROM rollup_refresh_queue'))).toBeGreaterThan(35)
+    // What gateways heard is counted again without the tag.
+    await query(
+      `DELETE FROM rollup_refresh_queue WHERE day > (SELECT min(day) + 1 FROM rollup_refresh_queue)`,
+    )
+    await query(`UPDATE rollup_refresh_queue SET requested_at = now() - interval '1 hour'`)
+    const heardOn = `SELECT sum(pings)::integer FROM gateway_1m WHERE bucket::date = (now() - interval '39 days')::date`
+    expect(await value(heardOn)).toBe(8)
+    await query('CALL refresh_late_rollups()')
+    expect(await value(heardOn)).toBe(4)
     await query('TRUNCATE rollup_refresh_queue, dead_letter')
   })
 

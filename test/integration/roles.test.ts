@@ -2,6 +2,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createPool } from '../../src/db/pool.ts'
+import { refreshDueDays } from '../../src/db/rollup-refresh.ts'
 import { createWriter } from '../../src/ingest/writer.ts'
 import { useBiotrakr } from '../support/biotrakr.ts'
 import { batchOf } from '../support/ingest.ts'
@@ -244,6 +245,8 @@ describe('the service as rtls_ingest', () => {
       })
       expect((await writer.write(batch({ t: 1 }), { lane: 'hot' }, hot)).deadLettered.size).toBe(1)
       expect(failures.filter((failure) => JSON.stringify(failure).includes(denied))).toEqual([])
+      // The refresh of late pings is the owner's: the service leaves it, and the database's job does it.
+      expect(await refreshDueDays(pool, 0)).toBe(0)
       const [who] = await pool.use(
         async (client) => (await client.query<{ who: string }>('SELECT current_user AS who')).rows,
       )
@@ -251,6 +254,14 @@ describe('the service as rtls_ingest', () => {
     } finally {
       await pool.close()
     }
+    await query(`UPDATE rollup_refresh_queue SET requested_at = now() - interval '1 hour'`)
+    await query('CALL refresh_late_rollups()')
+    expect(await query('SELECT day FROM rollup_refresh_queue')).toEqual([])
+    expect(
+      await query(
+        `SELECT bucket FROM location_1d WHERE tag_id = 'INGESTED' AND bucket < now() - interval '5 days'`,
+      ),
+    ).toEqual([{ bucket: new Date(start) }])
     for (const sql of [
       'SELECT x FROM location_history LIMIT 1',
       'SELECT payload FROM dead_letter LIMIT 1',
