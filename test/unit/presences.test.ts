@@ -97,10 +97,10 @@ describe('the room of a gateway', () => {
   })
 
   it('may be that of one facility only', () => {
-    const gateways = [place, { ...place, facility: 'h2', room: 'ANNEX' }].map((one) => ({
-      ...one,
-      facility: one.facility ?? 'h1',
-    }))
+    const gateways = [
+      { ...place, facility: 'h1' },
+      { ...place, facility: 'h2', room: 'ANNEX' },
+    ]
     const presences = createPresences({ windowS: 5, hysteresisDb: 6, maxTags: 1000, gateways })
     expect(roomsOf(presences, '/gw/AC233FC00001/status')).toEqual(['R1'])
     expect(roomsOf(presences, '/annex/AC233FC00001/status')).toEqual(['ANNEX'])
