@@ -16,10 +16,11 @@ CREATE TABLE usage_logs (
     source        text        NOT NULL DEFAULT 'MANUAL' CHECK (source IN ('MANUAL', 'DEVICE', 'RTLS', 'EHR')),
     metadata      jsonb,
     PRIMARY KEY (asset_id, session_start, id),
-    CONSTRAINT usage_logs_end_after_start CHECK (session_end >= session_start)
+    CONSTRAINT usage_logs_end_after_start CHECK (session_end >= session_start),
+    CONSTRAINT usage_logs_at_most_31_days CHECK (session_end <= session_start + INTERVAL '31 days')
 );
 COMMENT ON TABLE usage_logs IS 'Sessions of use, one row each. Hypertable on session_start.';
-COMMENT ON COLUMN usage_logs.session_end IS 'NULL: in use now';
+COMMENT ON COLUMN usage_logs.session_end IS 'NULL: in use now; counts for 24 hours at most';
 COMMENT ON COLUMN usage_logs.units IS 'what the session produced (scans, tests, litres): the units of UNITS_OF_PRODUCTION';
 SELECT create_hypertable('usage_logs', by_range('session_start', INTERVAL '30 days'), create_default_indexes => false);
 ALTER TABLE usage_logs SET (

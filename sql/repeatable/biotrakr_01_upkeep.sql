@@ -48,6 +48,12 @@ BEGIN
     edited.last_seen_timestamp := OLD.last_seen_timestamp;
     edited.is_moving := OLD.is_moving;
     edited.geofence_violations := OLD.geofence_violations;
+    -- Nor is what retire_usage_logs() moves from the logs to the meter.
+    IF coalesce(current_setting('rtls_ingest.is_retiring_usage', true), '') = 'on' THEN
+        edited.usage_hours_before_logs := OLD.usage_hours_before_logs;
+        edited.usage_cycles_before_logs := OLD.usage_cycles_before_logs;
+        edited.usage_units_before_logs := OLD.usage_units_before_logs;
+    END IF;
     IF edited IS NOT DISTINCT FROM OLD THEN
         RETURN NEW;
     END IF;
@@ -60,7 +66,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION keep_asset_version() IS
-    'Trigger: every edit of an asset raises version by one. An UPDATE that sets version to another value than the row has fails with SQLSTATE 40001; one that does not name it is taken as it comes. Changes of the current location alone are no edits.';
+    'Trigger: every edit of an asset raises version by one. An UPDATE that sets version to another value than the row has fails with SQLSTATE 40001; one that does not name it is taken as it comes. Changes of the current location alone are no edits, nor is the retention of usage_logs.';
 
 CREATE OR REPLACE TRIGGER keep_asset_version BEFORE UPDATE ON assets
     FOR EACH ROW EXECUTE FUNCTION keep_asset_version();

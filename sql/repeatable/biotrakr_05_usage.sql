@@ -1,17 +1,34 @@
 -- How much an asset is used: by its log of sessions, and, which is something else, by how its tag moved.
 
--- Sessions of one asset may overlap (two people log the same use): their union counts, not their sum.
-CREATE OR REPLACE FUNCTION usage_hours(asset assets, since timestamptz, until timestamptz) RETURNS double precision
+-- Somebody forgot to end it: no device is used for more than a day at a stretch without anybody saying so.
+CREATE OR REPLACE FUNCTION ended_at(session usage_logs) RETURNS timestamptz
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT coalesce(sum(extract(epoch FROM upper(part) - lower(part))), 0)::double precision / 3600
-    FROM (
-        SELECT range_agg(tstzrange(greatest(u.session_start, since), least(coalesce(u.session_end, now()), until))) AS used
-        FROM usage_logs u
-        WHERE u.asset_id = asset.id AND u.session_start < until AND coalesce(u.session_end, now()) > greatest(u.session_start, since)
-    ) AS log, unnest(log.used) AS part
+    SELECT coalesce(session.session_end, greatest(session.session_start, least(now(), session.session_start + INTERVAL '24 hours')))
+$$;
+COMMENT ON FUNCTION ended_at(usage_logs) IS 'When a session ended; one without an end lasts until now, but no longer than 24 hours.';
+
+CREATE OR REPLACE FUNCTION hours_in(spans tstzmultirange) RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce(sum(extract(epoch FROM upper(span) - lower(span))), 0)::double precision / 3600 FROM unnest(spans) AS span
+$$;
+COMMENT ON FUNCTION hours_in(tstzmultirange) IS 'The length of spans of time in hours.';
+
+-- Sessions of one asset may overlap (two people log the same use): their union counts, not their sum. No session is longer than
+-- 31 days (usage_logs_at_most_31_days), so the chunks before that need not be looked into; plpgsql, so that the values are known
+-- when the chunks are chosen.
+CREATE OR REPLACE FUNCTION usage_hours(asset assets, since timestamptz, until timestamptz) RETURNS double precision
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = public, pg_temp AS $$
+DECLARE
+    first_start timestamptz := since - INTERVAL '31 days';
+BEGIN
+    RETURN hours_in(range_agg(tstzrange(greatest(u.session_start, since), least(ended_at(u), until))))
+    FROM usage_logs u
+    WHERE u.asset_id = asset.id AND u.session_start < until AND u.session_start >= first_start
+      AND ended_at(u) > greatest(u.session_start, since);
+END
 $$;
 COMMENT ON FUNCTION usage_hours(assets, timestamptz, timestamptz) IS
-    'Hours within a span of time in which at least one session of the asset was under way; a session without an end lasts until now.';
+    'Hours within a span of time in which at least one session of the asset was under way; a session without an end lasts until now, but no longer than 24 hours.';
 
 CREATE OR REPLACE FUNCTION available_hours(asset assets, since timestamptz, until timestamptz) RETURNS double precision
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
@@ -40,7 +57,7 @@ CREATE OR REPLACE FUNCTION usage_summary(asset assets, since timestamptz, until 
 LANGUAGE sql STABLE ROWS 1 AS $$
     WITH log AS (
         SELECT u.session_start AT TIME ZONE f.timezone AS local_start, f.timezone,
-            extract(epoch FROM coalesce(u.session_end, now()) - u.session_start)::double precision / 60 AS minutes
+            extract(epoch FROM ended_at(u) - u.session_start)::double precision / 60 AS minutes
         FROM usage_logs u JOIN facilities f ON f.id = asset.current_facility_id
         WHERE u.asset_id = asset.id AND u.session_start >= since AND u.session_start < until
     )
@@ -79,7 +96,7 @@ COMMENT ON FUNCTION total_usage_cycles(assets) IS 'Cycles on the counter when th
 
 CREATE OR REPLACE FUNCTION last_used_at(asset assets) RETURNS timestamptz
 LANGUAGE sql STABLE AS $$
-    SELECT max(least(coalesce(u.session_end, now()), now())) FROM usage_logs u WHERE u.asset_id = asset.id AND u.session_start <= now()
+    SELECT max(least(ended_at(u), now())) FROM usage_logs u WHERE u.asset_id = asset.id AND u.session_start <= now()
 $$;
 COMMENT ON FUNCTION last_used_at(assets) IS 'When the last session ended; now, when one is under way.';
 

@@ -46,6 +46,10 @@ export async function removeData(client: pg.ClientBase, say: (text: string) => v
 /** In the caller's transaction: tables, views, functions and types of v2. */
 export async function removeObjects(client: pg.ClientBase, state: UpgradeState): Promise<void> {
   for (const view of await viewsOfUpgrade(client)) await client.query(`DROP VIEW ${view}`)
+  // Jobs of our own outlive the procedure they call, and would fail for ever.
+  await client.query(
+    `SELECT delete_job(job_id) FROM timescaledb_information.jobs WHERE proc_schema = 'public' AND proc_name = 'retire_usage_logs'`,
+  )
   const { rows } = await client.query<{ kind: string; name: string; signature: string }>(
     `SELECT kind, name, CASE WHEN class = 'pg_proc'::regclass THEN o.oid::regprocedure::text ELSE format('public.%I', name) END AS signature
      FROM (${objectsSql}) o WHERE name <> ALL ($1)`,

@@ -82,7 +82,8 @@ describe('the schema', () => {
            (SELECT extract(epoch FROM (config ->> 'compress_after')::interval)::integer / 86400 FROM timescaledb_information.jobs j
             WHERE j.hypertable_name = d.hypertable_name AND proc_name = 'policy_compression') AS compressed,
            (SELECT (config ->> 'drop_after')::interval::text FROM timescaledb_information.jobs j
-            WHERE j.hypertable_name = d.hypertable_name AND proc_name = 'policy_retention') AS dropped
+            WHERE j.hypertable_name = d.hypertable_name AND proc_name = 'policy_retention'
+               OR proc_name = 'retire_usage_logs' AND config ->> 'hypertable' = d.hypertable_name) AS dropped
          FROM timescaledb_information.dimensions d
          WHERE d.hypertable_schema = 'public' AND d.hypertable_name IN ('usage_logs', 'iot_sensor_readings', 'predictive_scores_history')
          ORDER BY 1`,

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { useBiotrakr } from '../support/biotrakr.ts'
 
-const { query, value, asset } = useBiotrakr()
+const { query, value, refusal, asset } = useBiotrakr()
 
 type Method = 'STRAIGHT_LINE' | 'DECLINING_BALANCE' | 'DOUBLE_DECLINING' | 'SUM_OF_YEARS_DIGITS'
 const methods: readonly Method[] = [
@@ -186,5 +186,80 @@ describe('any asset', () => {
     expect(rows).toHaveLength(10)
     expect(rows[0]).toEqual({ service_year: 1, to_date: '2025-01-14', closing_value: '1350000.00' })
     expect(rows[9]).toEqual({ service_year: 10, to_date: '2034-01-14', closing_value: '0.00' })
+  })
+})
+
+describe('the retention of usage_logs', () => {
+  const job = `SELECT job_id, config FROM timescaledb_information.jobs WHERE proc_name = 'retire_usage_logs'`
+
+  it('drops old sessions, and leaves book value, meter and counter as they were, without an edit of the asset', async () => {
+    const id = await asset({
+      purchase_date: '2010-01-01',
+      purchase_cost: 100_000,
+      useful_life_years: 5,
+      depreciation_method: 'UNITS_OF_PRODUCTION',
+      useful_life_units: 1000,
+      usage_hours_before_logs: 7,
+    })
+    // Long ago two sessions that overlap, and one of today.
+    await query(
+      `INSERT INTO usage_logs (asset_id, session_start, session_end, cycles, units) VALUES
+         ($1, '2011-01-01T00:00Z', '2011-01-01T04:00Z', 1, 100), ($1, '2011-01-01T02:00Z', '2011-01-01T06:00Z', 2, 50),
+         ($1, now() - INTERVAL '2 hours', now() - INTERVAL '1 hour', 3, 25)`,
+      [id],
+    )
+    const facts = async (): Promise<unknown> =>
+      query(
+        `SELECT book_value(a) AS value, round(total_usage_hours(a)::numeric, 6)::float8 AS hours, total_usage_cycles(a)::integer AS cycles, version
+         FROM assets a WHERE id = $1`,
+        [id],
+      )
+    const logged = async (): Promise<unknown> =>
+      value('SELECT count(*)::integer FROM usage_logs WHERE asset_id = $1', [id])
+    const before = [{ value: '82500.00', hours: 14, cycles: 6, version: 1 }]
+    expect(await facts()).toEqual(before)
+    expect(await value(`SELECT config ->> 'drop_after' FROM (${job}) AS job`)).toBe('5 years')
+    const [found] = await query<{ job_id: number; config: unknown }>(job)
+    for (let run = 0; run < 2; run += 1) {
+      await query('CALL retire_usage_logs($1, $2)', [found?.job_id, found?.config])
+      expect(await logged()).toBe(1)
+      expect(await facts()).toEqual(before)
+    }
+    expect(await query('SELECT usage_hours_before_logs::float8 AS hours FROM assets WHERE id = $1', [id])).toEqual([
+      { hours: 13 },
+    ])
+  })
+
+  it('counts a session that reaches beyond what is dropped once', async () => {
+    const id = await asset()
+    await query(
+      `INSERT INTO usage_logs (asset_id, session_start, session_end) VALUES ($1, '2011-01-01T00:00Z', '2011-01-01T01:00Z')`,
+      [id],
+    )
+    const ends = await value(
+      `SELECT max(range_end) FROM timescaledb_information.chunks WHERE hypertable_name = 'usage_logs' AND range_end < '2012-01-01'`,
+    )
+    // From 4 h before to 4 h after the end of the chunk, and from 2 h after it to 6 h after: 10 h in all.
+    await query(
+      `INSERT INTO usage_logs (asset_id, session_start, session_end)
+       SELECT $1, $2::timestamptz + s * INTERVAL '1 hour', $2::timestamptz + (s + l) * INTERVAL '1 hour'
+       FROM (VALUES (-4, 8), (2, 4)) AS session(s, l)`,
+      [id, ends],
+    )
+    const hours = 'SELECT total_usage_hours(a) FROM assets a WHERE id = $1'
+    expect(await value(hours, [id])).toBe(11)
+    await query(
+      `CALL retire_usage_logs(0, jsonb_build_object('drop_after', now() - $1::timestamptz - INTERVAL '1 hour'))`,
+      [ends],
+    )
+    expect(await value('SELECT count(*)::integer FROM usage_logs WHERE asset_id = $1', [id])).toBe(1)
+    expect(await value(hours, [id])).toBe(11)
+  })
+
+  it('is told of sessions of any plausible length, and refuses others', async () => {
+    const id = await asset()
+    const session = `INSERT INTO usage_logs (asset_id, session_start, session_end) VALUES ($1, '2026-01-01', $2)`
+    await query(session, [id, '2026-02-01'])
+    expect(await refusal(session, [id, '2026-02-02'])).toMatch(/usage_logs_at_most_31_days/u)
   })
 })

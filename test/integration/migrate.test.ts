@@ -38,7 +38,8 @@ describe('migrations', () => {
     expect(
       (
         await query<{ job: string }>(
-          `SELECT proc_name || ':' || hypertable_name AS job FROM timescaledb_information.jobs WHERE hypertable_name IS NOT NULL`,
+          `SELECT proc_name || ':' || coalesce(hypertable_name, config ->> 'hypertable') AS job FROM timescaledb_information.jobs
+           WHERE hypertable_name IS NOT NULL OR proc_schema = 'public'`,
         )
       )
         .map(({ job }) => job)
@@ -63,7 +64,7 @@ describe('migrations', () => {
       'policy_retention:location_1m',
       'policy_retention:location_history',
       'policy_retention:room_presence_1m',
-      'policy_retention:usage_logs',
+      'retire_usage_logs:usage_logs',
     ])
   })
 
