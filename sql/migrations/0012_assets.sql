@@ -3,7 +3,7 @@
 -- assets_current: a stored copy would be true on the day the row was last touched.
 --
 -- ON DELETE: an asset is deleted by deleted_at, never by DELETE while anything refers to it; what it refers to cannot be deleted
--- under it (RESTRICT), except rooms, floors and buildings, which are rebuilt: where it is or belongs is then unknown (SET NULL).
+-- under it (RESTRICT). Only where it is at the moment may vanish, when a plan is drawn anew: that is then unknown (SET NULL).
 
 CREATE TABLE assets (
     id                         text        PRIMARY KEY DEFAULT gen_random_uuid()::text,
@@ -28,6 +28,7 @@ CREATE TABLE assets (
     asset_status               asset_status NOT NULL DEFAULT 'ACTIVE',
     status_changed_at          timestamptz NOT NULL DEFAULT now(),
     status_reason              text,
+    retired_on                 date,
     criticality_level          criticality_level NOT NULL DEFAULT 'MEDIUM',
     is_life_supporting         boolean     NOT NULL DEFAULT false,
 
@@ -138,17 +139,17 @@ CREATE TABLE assets (
     rfid_tag_ids               text[]      NOT NULL DEFAULT '{}',
     ble_mac_address            text        CHECK (ble_mac_address = canonical_tag_id(ble_mac_address)),
     gps_device_number          text,
-    home_building_id           text        REFERENCES buildings ON DELETE SET NULL,
-    home_floor_id              text        REFERENCES floors ON DELETE SET NULL,
-    home_room_id               text        REFERENCES rooms ON DELETE SET NULL,
+    home_building_id           text        REFERENCES buildings ON DELETE RESTRICT,
+    home_floor_id              text        REFERENCES floors ON DELETE RESTRICT,
+    home_room_id               text        REFERENCES rooms ON DELETE RESTRICT,
 
     -- usage
     usage_hours_before_logs    numeric(12, 2) NOT NULL DEFAULT 0 CHECK (usage_hours_before_logs >= 0),
     usage_cycles_before_logs   bigint      NOT NULL DEFAULT 0 CHECK (usage_cycles_before_logs >= 0),
     usage_units_before_logs    numeric(16, 2) NOT NULL DEFAULT 0 CHECK (usage_units_before_logs >= 0),
     expected_hours_per_day     numeric(4, 2) NOT NULL DEFAULT 24 CHECK (expected_hours_per_day > 0 AND expected_hours_per_day <= 24),
-    assigned_user_id           text        REFERENCES users ON DELETE SET NULL,
-    assigned_department_id     text        REFERENCES departments ON DELETE SET NULL,
+    assigned_user_id           text        REFERENCES users ON DELETE RESTRICT,
+    assigned_department_id     text        REFERENCES departments ON DELETE RESTRICT,
 
     -- predictive
     iot_sensors                jsonb,
@@ -170,7 +171,7 @@ CREATE TABLE assets (
 
     -- custody
     primary_custodian_id       text        NOT NULL REFERENCES users ON DELETE RESTRICT,
-    secondary_custodian_id     text        REFERENCES users ON DELETE SET NULL,
+    secondary_custodian_id     text        REFERENCES users ON DELETE RESTRICT,
     custodian_department_id    text        NOT NULL REFERENCES departments ON DELETE RESTRICT,
     authorized_operator_ids    text[]      NOT NULL DEFAULT '{}',
     checked_out_to_id          text        REFERENCES users ON DELETE RESTRICT,
@@ -222,7 +223,11 @@ CREATE TABLE assets (
     CONSTRAINT assets_pm_in_order CHECK (next_pm_due_date >= last_pm_date),
     CONSTRAINT assets_temperature_in_order CHECK (operating_temperature_max_c >= operating_temperature_min_c),
     CONSTRAINT assets_humidity_in_order CHECK (operating_humidity_max_pct >= operating_humidity_min_pct),
-    CONSTRAINT assets_recall_named CHECK (recall_status = 'NONE' OR recall_notice_number IS NOT NULL),
+    CONSTRAINT assets_recall_named CHECK (recall_status = 'NONE' OR coalesce(recall_notice_number, '') <> ''),
+    -- A resolution belongs to one notice: one left over from an earlier recall would hide the new one.
+    CONSTRAINT assets_recall_resolution_of_notice CHECK (
+        recall_resolved_on IS NULL OR (coalesce(recall_notice_number, '') <> '' AND recall_notice_date IS NOT NULL)),
+    CONSTRAINT assets_recall_in_order CHECK (recall_resolved_on >= recall_notice_date),
     CONSTRAINT assets_units_for_units_of_production CHECK (depreciation_method <> 'UNITS_OF_PRODUCTION' OR useful_life_units IS NOT NULL),
     CONSTRAINT assets_check_out_whole CHECK ((checked_out_to_id IS NULL) = (checked_out_at IS NULL)),
     CONSTRAINT assets_check_in_after_check_out CHECK (check_in_due_at > checked_out_at),
@@ -237,6 +242,7 @@ COMMENT ON COLUMN assets.udi_di IS 'device identifier: which model of which make
 COMMENT ON COLUMN assets.udi_pi IS 'production identifier, with the serial number in it: which device of that model';
 COMMENT ON COLUMN assets.gmdn_code IS 'five digits of the Global Medical Device Nomenclature';
 COMMENT ON COLUMN assets.commissioning_date IS 'first day of service; before it the asset does not depreciate (else installation, else purchase)';
+COMMENT ON COLUMN assets.retired_on IS 'last day of service of what is RETIRED or DISPOSED; set with the status where nobody says it';
 COMMENT ON COLUMN assets.purchase_cost IS 'in currency; installation_cost is capitalised with it';
 COMMENT ON COLUMN assets.residual_value IS 'what the market would pay today; salvage_value is what the books end at';
 COMMENT ON COLUMN assets.recall_status IS 'FDA: CLASS_I is the most serious';

@@ -1,7 +1,8 @@
 -- What happened to the assets: maintenance, parts, compliance, alerts, assignments, transfers, trainings, media, models, scans.
 --
--- ON DELETE: records are evidence. An asset with a record cannot be deleted (RESTRICT); only what is part of a record goes with
--- it (CASCADE), and a reference that is additional (who, which vendor) is cut (SET NULL) where the record stands without it.
+-- ON DELETE: records are evidence. What has a record, or is named by one, cannot be deleted (RESTRICT): an asset, a person, a room.
+-- People who left are set inactive. Only what is part of a record goes with it (CASCADE). Stock is no record: its place may be
+-- cut (SET NULL).
 
 CREATE TABLE ml_models (
     id               text        PRIMARY KEY DEFAULT gen_random_uuid()::text,
@@ -35,7 +36,7 @@ CREATE TABLE maintenance_history (
     root_cause        text,
     resolution        text,
     requested_by_id   text        REFERENCES users ON DELETE RESTRICT,
-    assigned_to_id    text        REFERENCES users ON DELETE SET NULL,
+    assigned_to_id    text        REFERENCES users ON DELETE RESTRICT,
     vendor_id         text        REFERENCES vendors ON DELETE RESTRICT,
     reported_at       timestamptz NOT NULL DEFAULT now(),
     scheduled_for     timestamptz,
@@ -51,7 +52,10 @@ CREATE TABLE maintenance_history (
     metadata          jsonb,
     created_at        timestamptz NOT NULL DEFAULT now(),
     updated_at        timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT maintenance_history_started_before_completed CHECK (completed_at >= started_at)
+    CONSTRAINT maintenance_history_started_before_completed CHECK (completed_at >= started_at),
+    -- Work that is done without a day of its own counts in no date and no mean time. v1 did not ask for one; its rows say so.
+    CONSTRAINT maintenance_history_completed_when CHECK (
+        work_order_status <> 'COMPLETED' OR completed_at IS NOT NULL OR coalesce(metadata ? 'biotrakrV1', false))
 );
 COMMENT ON TABLE maintenance_history IS 'Work orders, open and done.';
 COMMENT ON COLUMN maintenance_history.reported_at IS 'when the work was asked for; of a failure: when it was noticed, from which MTBF and MTTR count';
@@ -63,7 +67,7 @@ CREATE INDEX maintenance_history_assigned ON maintenance_history (assigned_to_id
 
 CREATE TABLE maintenance_event_logs (
     id             text        PRIMARY KEY DEFAULT gen_random_uuid()::text,
-    maintenance_id text        NOT NULL REFERENCES maintenance_history ON DELETE CASCADE,
+    maintenance_id text        NOT NULL REFERENCES maintenance_history ON DELETE RESTRICT,
     asset_id       text        NOT NULL REFERENCES assets ON DELETE RESTRICT,
     event_type     text        NOT NULL CHECK (event_type <> ''),
     payload        jsonb,
@@ -146,7 +150,7 @@ CREATE TABLE assignment_history (
     asset_id       text        NOT NULL REFERENCES assets ON DELETE RESTRICT,
     user_id        text        REFERENCES users ON DELETE RESTRICT,
     department_id  text        REFERENCES departments ON DELETE RESTRICT,
-    room_id        text        REFERENCES rooms ON DELETE SET NULL,
+    room_id        text        REFERENCES rooms ON DELETE RESTRICT,
     assigned_at    timestamptz NOT NULL DEFAULT now(),
     assigned_by_id text        REFERENCES users ON DELETE RESTRICT,
     returned_at    timestamptz,
@@ -165,8 +169,8 @@ CREATE TABLE transfer_history (
     to_facility_id     text        NOT NULL REFERENCES facilities ON DELETE RESTRICT,
     from_department_id text        REFERENCES departments ON DELETE RESTRICT,
     to_department_id   text        REFERENCES departments ON DELETE RESTRICT,
-    from_room_id       text        REFERENCES rooms ON DELETE SET NULL,
-    to_room_id         text        REFERENCES rooms ON DELETE SET NULL,
+    from_room_id       text        REFERENCES rooms ON DELETE RESTRICT,
+    to_room_id         text        REFERENCES rooms ON DELETE RESTRICT,
     requested_by_id    text        REFERENCES users ON DELETE RESTRICT,
     approved_by_id     text        REFERENCES users ON DELETE RESTRICT,
     requested_at       timestamptz NOT NULL DEFAULT now(),
@@ -222,7 +226,7 @@ CREATE TABLE media_attachments (
     mime_type      text,
     size_bytes     bigint      CHECK (size_bytes >= 0),
     sha256         text        CHECK (sha256 ~ '^[0-9a-f]{64}$'),
-    uploaded_by_id text        REFERENCES users ON DELETE SET NULL,
+    uploaded_by_id text        REFERENCES users ON DELETE RESTRICT,
     uploaded_at    timestamptz NOT NULL DEFAULT now(),
     CHECK (asset_id IS NOT NULL OR maintenance_id IS NOT NULL)
 );
@@ -248,7 +252,7 @@ CREATE TABLE asset_scan_logs (
     qr_payload    text        NOT NULL,
     notes         text,
     location_hint text,
-    scanned_by_id text        REFERENCES users ON DELETE SET NULL,
+    scanned_by_id text        REFERENCES users ON DELETE RESTRICT,
     created_at    timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE asset_scan_logs IS 'Somebody scanned the asset''s code.';

@@ -12,7 +12,7 @@ CREATE TABLE tag_assignments (
     asset_id       text        NOT NULL REFERENCES assets ON DELETE RESTRICT,
     valid_from     timestamptz NOT NULL DEFAULT now(),
     valid_to       timestamptz,
-    assigned_by_id text        REFERENCES users ON DELETE SET NULL,
+    assigned_by_id text        REFERENCES users ON DELETE RESTRICT,
     created_at     timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT tag_assignments_tag_canonical CHECK (tag_id = canonical_tag_id(tag_id)),
     CONSTRAINT tag_assignments_in_order CHECK (valid_to > valid_from),

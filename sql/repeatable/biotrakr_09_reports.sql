@@ -128,7 +128,8 @@ SELECT a.id AS asset_id, a.asset_tag_number, a.equipment_name, a.manufacturer, a
     a.asset_status IN ('ACTIVE', 'IN_SERVICE') AS is_still_in_use, a.current_facility_id AS facility_id, a.custodian_department_id AS department_id,
     u.first_name || ' ' || u.last_name AS custodian_name, u.email AS custodian_email
 FROM assets a JOIN users u ON u.id = a.primary_custodian_id
-WHERE is_in_use(a) AND a.recall_status <> 'NONE' AND a.recall_resolved_on IS NULL;
+WHERE is_in_use(a) AND a.recall_status <> 'NONE'
+    AND (a.recall_resolved_on IS NULL OR a.recall_resolved_on < a.recall_notice_date);
 COMMENT ON VIEW recalled_assets IS 'Assets under a recall that is not resolved. is_still_in_use: not even quarantined.';
 
 CREATE OR REPLACE VIEW udi_completeness AS

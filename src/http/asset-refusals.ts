@@ -85,6 +85,11 @@ const rules: Readonly<Record<string, { readonly fields: readonly string[]; reado
     fields: ['recallNoticeNumber'],
     detail: 'is required while recallStatus is another than NONE',
   },
+  assets_recall_resolution_of_notice: {
+    fields: ['recallNoticeNumber', 'recallNoticeDate'],
+    detail: 'is required while recallResolvedOn is given',
+  },
+  assets_recall_in_order: inOrder('recallNoticeDate', 'recallResolvedOn'),
   assets_units_for_units_of_production: {
     fields: ['usefulLifeUnits'],
     detail: 'is required while depreciationMethod is UNITS_OF_PRODUCTION',

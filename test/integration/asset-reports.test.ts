@@ -250,7 +250,7 @@ describe('the reports', () => {
     const recalled = { recall_status: 'CLASS_I', recall_notice_number: 'Z-1' }
     const used = await asset(recalled)
     const held = await asset({ ...recalled, asset_status: 'QUARANTINED' })
-    await asset({ ...recalled, recall_resolved_on: '2026-01-01' })
+    await asset({ ...recalled, recall_notice_date: '2025-12-01', recall_resolved_on: '2026-01-01' })
     expect(
       await query('SELECT asset_id, is_still_in_use FROM recalled_assets ORDER BY asset_tag_number'),
     ).toEqual([
