@@ -59,6 +59,11 @@ BEGIN
     END IF;
     IF NEW.asset_status <> OLD.asset_status THEN
         NEW.status_changed_at := now();
+        IF NEW.asset_status NOT IN ('RETIRED', 'DISPOSED') THEN
+            NEW.retired_on := NULL;
+        ELSIF NEW.retired_on IS NULL THEN
+            SELECT (now() AT TIME ZONE f.timezone)::date INTO NEW.retired_on FROM facilities f WHERE f.id = NEW.current_facility_id;
+        END IF;
     END IF;
     NEW.version := OLD.version + 1;
     NEW.updated_at := now();
@@ -71,31 +76,70 @@ COMMENT ON FUNCTION keep_asset_version() IS
 CREATE OR REPLACE TRIGGER keep_asset_version BEFORE UPDATE ON assets
     FOR EACH ROW EXECUTE FUNCTION keep_asset_version();
 
--- Only forwards: an order of last year that is entered today does not undo the one of last month.
-CREATE OR REPLACE FUNCTION apply_completed_work() RETURNS trigger
-LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION due_after(done date, frequency_days integer, planned date) RETURNS date
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN frequency_days IS NULL AND planned > coalesce(done, '-infinity') THEN planned ELSE done + frequency_days END
+$$;
+COMMENT ON FUNCTION due_after(date, integer, date) IS
+    'The next date after work was done: by the frequency; without one what somebody has planned for later stays, and else nothing is due.';
+
+-- Only forwards: an order of last year that is entered today does not undo the one of last month, nor a date entered by hand.
+-- Back only when the order is withdrawn that the date came from: to the latest that is left.
+CREATE OR REPLACE FUNCTION follow_completed_work(asset text, type work_order_type, withdrawn date) RETURNS void
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 DECLARE
     done date;
 BEGIN
-    SELECT (NEW.completed_at AT TIME ZONE f.timezone)::date INTO done
-    FROM assets a JOIN facilities f ON f.id = a.current_facility_id WHERE a.id = NEW.asset_id;
+    -- v1 holds completions in the future; they are kept, and move nothing.
+    SELECT max((m.completed_at AT TIME ZONE f.timezone)::date) INTO done
+    FROM maintenance_history m JOIN assets a ON a.id = m.asset_id JOIN facilities f ON f.id = a.current_facility_id
+    WHERE m.asset_id = asset AND m.work_order_type = type AND m.work_order_status = 'COMPLETED' AND m.completed_at <= now() + INTERVAL '1 day';
 
-    IF NEW.work_order_type = 'PREVENTIVE_MAINTENANCE' THEN
-        UPDATE assets SET last_pm_date = done, next_pm_due_date = done + pm_frequency_days
-        WHERE id = NEW.asset_id AND (last_pm_date IS NULL OR last_pm_date < done);
-    ELSIF NEW.work_order_type = 'CALIBRATION' THEN
-        UPDATE assets SET last_calibration_date = done, next_calibration_date = done + calibration_frequency_days
-        WHERE id = NEW.asset_id AND (last_calibration_date IS NULL OR last_calibration_date < done);
-    ELSIF NEW.work_order_type = 'INSPECTION' THEN
-        UPDATE assets SET last_safety_inspection_date = done, next_safety_inspection_date = done + safety_inspection_frequency_days
-        WHERE id = NEW.asset_id AND (last_safety_inspection_date IS NULL OR last_safety_inspection_date < done);
+    IF type = 'PREVENTIVE_MAINTENANCE' THEN
+        UPDATE assets SET last_pm_date = done, next_pm_due_date = due_after(done, pm_frequency_days, next_pm_due_date)
+        WHERE id = asset AND (done > coalesce(last_pm_date, '-infinity') OR last_pm_date = withdrawn AND done IS DISTINCT FROM withdrawn);
+    ELSIF type = 'CALIBRATION' THEN
+        UPDATE assets SET last_calibration_date = done,
+            next_calibration_date = due_after(done, calibration_frequency_days, next_calibration_date)
+        WHERE id = asset
+          AND (done > coalesce(last_calibration_date, '-infinity') OR last_calibration_date = withdrawn AND done IS DISTINCT FROM withdrawn);
+    ELSIF type = 'INSPECTION' THEN
+        UPDATE assets SET last_safety_inspection_date = done,
+            next_safety_inspection_date = due_after(done, safety_inspection_frequency_days, next_safety_inspection_date)
+        WHERE id = asset AND (done > coalesce(last_safety_inspection_date, '-infinity')
+           OR last_safety_inspection_date = withdrawn AND done IS DISTINCT FROM withdrawn);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION follow_completed_work(text, work_order_type, date) IS
+    'Brings an asset''s last and next date of a kind of work up to the latest completed order; back to it only from the day of one that was withdrawn.';
+
+CREATE OR REPLACE FUNCTION apply_completed_work() RETURNS trigger
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    IF TG_OP <> 'DELETE' THEN
+        IF NEW.completed_at > now() + INTERVAL '1 day' AND NOT coalesce(NEW.metadata ? 'biotrakrV1', false) THEN
+            RAISE EXCEPTION 'work order % is said to be completed at %, which is in the future', NEW.work_order_number, NEW.completed_at
+                USING ERRCODE = 'check_violation', CONSTRAINT = 'maintenance_history_not_in_the_future', TABLE = 'maintenance_history';
+        END IF;
+    END IF;
+    IF TG_OP <> 'INSERT' THEN
+        IF OLD.work_order_status = 'COMPLETED' AND OLD.completed_at IS NOT NULL THEN
+            PERFORM follow_completed_work(OLD.asset_id, OLD.work_order_type, (OLD.completed_at AT TIME ZONE f.timezone)::date)
+            FROM assets a JOIN facilities f ON f.id = a.current_facility_id WHERE a.id = OLD.asset_id;
+        END IF;
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        IF NEW.work_order_status = 'COMPLETED' AND NEW.completed_at IS NOT NULL THEN
+            PERFORM follow_completed_work(NEW.asset_id, NEW.work_order_type, NULL);
+        END IF;
     END IF;
     RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION apply_completed_work() IS
-    'Trigger: a completed maintenance, calibration or inspection moves the asset''s last date to the day it was done and the next one by the frequency (to NULL without one).';
+    'Trigger: a completed maintenance, calibration or inspection moves the asset''s last date to the day it was done and the next one by the frequency; one that is corrected, cancelled or deleted takes them back. Completion in the future is refused.';
 
-CREATE OR REPLACE TRIGGER apply_completed_work AFTER INSERT OR UPDATE OF work_order_status, completed_at ON maintenance_history
-    FOR EACH ROW WHEN (NEW.work_order_status = 'COMPLETED' AND NEW.completed_at IS NOT NULL)
-    EXECUTE FUNCTION apply_completed_work();
+CREATE OR REPLACE TRIGGER apply_completed_work
+    AFTER INSERT OR DELETE OR UPDATE OF work_order_status, completed_at, work_order_type, asset_id ON maintenance_history
+    FOR EACH ROW EXECUTE FUNCTION apply_completed_work();

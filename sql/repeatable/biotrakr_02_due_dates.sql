@@ -13,6 +13,20 @@ $$;
 COMMENT ON FUNCTION in_service_date(assets) IS
     'The first day of an asset''s service: depreciation_start_date, else commissioning, installation, purchase.';
 
+CREATE OR REPLACE FUNCTION end_of_service(asset assets) RETURNS date
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT coalesce(asset.retired_on, facility_date(asset.current_facility_id, asset.status_changed_at))
+    WHERE asset.asset_status IN ('RETIRED', 'DISPOSED')
+$$;
+COMMENT ON FUNCTION end_of_service(assets) IS
+    'The last day of an asset''s service: retired_on, else the day it became RETIRED or DISPOSED; NULL while it is neither.';
+
+CREATE OR REPLACE FUNCTION in_service_until(asset assets, until timestamptz) RETURNS timestamptz
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT least(until, (end_of_service(asset) + 1)::timestamp AT TIME ZONE f.timezone) FROM facilities f WHERE f.id = asset.current_facility_id
+$$;
+COMMENT ON FUNCTION in_service_until(assets, timestamptz) IS 'A moment, or the end of the asset''s service where that came before.';
+
 CREATE OR REPLACE FUNCTION pm_due_date(asset assets) RETURNS date
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT coalesce(asset.next_pm_due_date, coalesce(asset.last_pm_date, in_service_date(asset)) + asset.pm_frequency_days)

@@ -4,6 +4,7 @@
 -- asset in service from 1 January has one year behind it on 31 December. Methods run in years of service (from anniversary to
 -- anniversary), and within one the year's depreciation is spread evenly over its days: a first calendar year that is part of
 -- one takes its share, the rest of that year of service falls into the next. Values are rounded to cents when they are returned.
+-- Retirement and disposal do not enter: what is left when an asset goes is written off in the ledger, by whoever keeps it.
 
 CREATE OR REPLACE FUNCTION years_in_service(first_day date, day date) RETURNS numeric
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$

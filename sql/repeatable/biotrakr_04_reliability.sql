@@ -1,7 +1,8 @@
 -- How reliable an asset is, and what keeping it running costs, from maintenance_history.
 --
 -- A failure is corrective work (CORRECTIVE_MAINTENANCE or EMERGENCY_REPAIR) that was not cancelled; it happened when it was reported.
--- Downtime is downtime_hours where somebody recorded it, else the time from report to completion (or until now).
+-- Downtime is downtime_hours where somebody recorded it, else the time from report to completion (or until now): that of several
+-- orders at once counts once. Whatever counts by time ends with the asset's service.
 
 CREATE OR REPLACE FUNCTION is_failure(work maintenance_history) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -22,20 +23,27 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
 $$;
 COMMENT ON FUNCTION last_failure_at(assets) IS 'When the last failure was reported.';
 
+CREATE OR REPLACE FUNCTION hours_in(spans tstzmultirange) RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT coalesce(sum(extract(epoch FROM upper(span) - lower(span))), 0)::double precision / 3600 FROM unnest(spans) AS span
+$$;
+COMMENT ON FUNCTION hours_in(tstzmultirange) IS 'The length of spans of time in hours.';
+
 CREATE OR REPLACE FUNCTION downtime_hours(asset assets, until timestamptz DEFAULT now()) RETURNS double precision
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT coalesce(sum(coalesce(m.downtime_hours,
-        extract(epoch FROM least(coalesce(m.completed_at, until), until) - m.reported_at)::double precision / 3600)), 0)
-    FROM maintenance_history m
-    WHERE m.asset_id = asset.id AND m.reported_at <= until AND (is_failure(m) OR m.downtime_hours IS NOT NULL)
-      AND m.work_order_status <> 'CANCELLED'
+    SELECT coalesce(sum(m.downtime_hours), 0) + hours_in(range_agg(tstzrange(m.reported_at, least(m.completed_at, ended)))
+        FILTER (WHERE m.downtime_hours IS NULL AND m.reported_at < ended AND is_failure(m)
+            -- Reported after it was done, or done nobody knows when: there is no time to tell.
+            AND (m.completed_at > m.reported_at OR m.completed_at IS NULL AND m.work_order_status <> 'COMPLETED')))
+    FROM in_service_until(asset, until) AS ended
+    LEFT JOIN maintenance_history m ON m.asset_id = asset.id AND m.reported_at <= until AND m.work_order_status <> 'CANCELLED'
 $$;
 COMMENT ON FUNCTION downtime_hours(assets, timestamptz) IS
-    'Hours the asset could not be used: those recorded with any work, and those from report to completion of failures without a record.';
+    'Hours the asset could not be used: those recorded with any work, and those from report to completion of failures without a record, overlapping ones once.';
 
 CREATE OR REPLACE FUNCTION mtbf_hours(asset assets, until timestamptz DEFAULT now()) RETURNS double precision
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT greatest(0, extract(epoch FROM until - least(first_day, first_failure))::double precision / 3600 - downtime_hours(asset, until)) / failures
+    SELECT greatest(0, extract(epoch FROM in_service_until(asset, until) - least(first_day, first_failure))::double precision / 3600 - downtime_hours(asset, until)) / failures
     FROM (
         SELECT count(*) AS failures, min(m.reported_at) AS first_failure,
             (SELECT coalesce(in_service_date(asset)::timestamp AT TIME ZONE f.timezone, asset.created_at)
@@ -45,7 +53,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
     WHERE failures > 0
 $$;
 COMMENT ON FUNCTION mtbf_hours(assets, timestamptz) IS
-    'Mean time between failures: hours since the first day of service (without one, since the row was made) less downtime, divided by the number of failures; NULL without a failure.';
+    'Mean time between failures: hours since the first day of service (without one, since the row was made), to its end where it has one, less downtime, divided by the number of failures; NULL without a failure.';
 
 CREATE OR REPLACE FUNCTION mttr_hours(asset assets, until timestamptz DEFAULT now()) RETURNS double precision
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
@@ -77,21 +85,22 @@ CREATE OR REPLACE FUNCTION total_cost_of_ownership(asset assets, day date) RETUR
 LANGUAGE sql STABLE ROWS 1 AS $$
     SELECT acquisition, maintenance, contracts, operating, downtime, total, revenue,
         CASE WHEN total > 0 THEN round(100 * (revenue - total) / total, 1) END
-    FROM (SELECT until, coalesce(years_in_service(in_service_date(asset), day), 0) AS years
+    FROM (SELECT until, least(day, end_of_service(asset)) AS last_day,
+            coalesce(years_in_service(in_service_date(asset), least(day, end_of_service(asset))), 0) AS years
         FROM facilities f CROSS JOIN LATERAL (SELECT (day + 1)::timestamp AT TIME ZONE f.timezone AS until) AS midnight
         WHERE f.id = asset.current_facility_id) AS span
     CROSS JOIN LATERAL (SELECT
         cost_basis(asset) AS acquisition,
         lifetime_maintenance_cost(asset, until) AS maintenance,
-        round(contract_cost(asset.amc_annual_cost, asset.amc_start_date, asset.amc_end_date, day)
-            + contract_cost(asset.cmc_annual_cost, asset.cmc_start_date, asset.cmc_end_date, day), 2) AS contracts,
+        round(contract_cost(asset.amc_annual_cost, asset.amc_start_date, asset.amc_end_date, last_day)
+            + contract_cost(asset.cmc_annual_cost, asset.cmc_start_date, asset.cmc_end_date, last_day), 2) AS contracts,
         round(coalesce(asset.annual_operating_cost, 0) * years, 2) AS operating,
         round(coalesce(asset.downtime_cost_per_hour, 0) * downtime_hours(asset, until)::numeric, 2) AS downtime,
         round(asset.annual_revenue * years, 2) AS revenue) AS parts
     CROSS JOIN LATERAL (SELECT coalesce(acquisition, 0) + maintenance + contracts + operating + downtime AS total) AS sum
 $$;
 COMMENT ON FUNCTION total_cost_of_ownership(assets, date) IS
-    'What the asset has cost until the end of a day, in parts that add up: purchase and installation, maintenance, contracts, operation, downtime. roi_pct: (revenue - total) / total, NULL without annual_revenue.';
+    'What the asset has cost until the end of a day, in parts that add up: purchase and installation, maintenance, contracts, operation, downtime. After its service no contract, operation, downtime or revenue. roi_pct: (revenue - total) / total, NULL without annual_revenue.';
 
 CREATE OR REPLACE FUNCTION replacement_date(asset assets) RETURNS date
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$

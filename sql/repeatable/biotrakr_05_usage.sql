@@ -7,12 +7,6 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
 $$;
 COMMENT ON FUNCTION ended_at(usage_logs) IS 'When a session ended; one without an end lasts until now, but no longer than 24 hours.';
 
-CREATE OR REPLACE FUNCTION hours_in(spans tstzmultirange) RETURNS double precision
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT coalesce(sum(extract(epoch FROM upper(span) - lower(span))), 0)::double precision / 3600 FROM unnest(spans) AS span
-$$;
-COMMENT ON FUNCTION hours_in(tstzmultirange) IS 'The length of spans of time in hours.';
-
 -- Sessions of one asset may overlap (two people log the same use): their union counts, not their sum. No session is longer than
 -- 31 days (usage_logs_at_most_31_days), so the chunks before that need not be looked into; plpgsql, so that the values are known
 -- when the chunks are chosen.
@@ -32,7 +26,7 @@ COMMENT ON FUNCTION usage_hours(assets, timestamptz, timestamptz) IS
 
 CREATE OR REPLACE FUNCTION available_hours(asset assets, since timestamptz, until timestamptz) RETURNS double precision
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT greatest(0, extract(epoch FROM until - greatest(since, in_service_date(asset)::timestamp AT TIME ZONE f.timezone))::double precision
+    SELECT greatest(0, extract(epoch FROM in_service_until(asset, until) - greatest(since, in_service_date(asset)::timestamp AT TIME ZONE f.timezone))::double precision
         / 86400) * asset.expected_hours_per_day::double precision
     FROM facilities f WHERE f.id = asset.current_facility_id
 $$;

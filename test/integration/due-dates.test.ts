@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { useBiotrakr } from '../support/biotrakr.ts'
 
 // Fourteen hours ahead of UTC: the day there is another than here most of the time.
-const { query, value, asset } = useBiotrakr('Pacific/Kiritimati')
+const { query, value, refusal, asset } = useBiotrakr('Pacific/Kiritimati')
 
 describe('pm_compliance_status', () => {
   it('turns on the days of the definition, each of them', async () => {
@@ -123,6 +123,72 @@ describe('completed work', () => {
         next_safety_inspection_date: null,
       },
     ])
+  })
+})
+
+describe('completed work that turns out to be a mistake', () => {
+  const order = async (id: string, type: string, at: string): Promise<string> => {
+    const [row] = await query<{ id: string }>(
+      `INSERT INTO maintenance_history (asset_id, work_order_type, work_order_status, summary, reported_at, completed_at)
+       VALUES ($1, $2, 'COMPLETED', 'x', $3::timestamptz - INTERVAL '1 day', $3) RETURNING id`,
+      [id, type, at],
+    )
+    return row?.id ?? ''
+  }
+  const pm = async (id: string): Promise<unknown> =>
+    query(`SELECT last_pm_date::text AS last, next_pm_due_date::text AS next FROM assets WHERE id = $1`, [id])
+  const march = [{ last: '2026-03-01', next: '2026-03-31' }]
+
+  it.each([
+    ['is corrected', `UPDATE maintenance_history SET completed_at = '2026-02-01T00:00Z' WHERE id = $1`],
+    ['is cancelled', `UPDATE maintenance_history SET work_order_status = 'CANCELLED' WHERE id = $1`],
+    ['was of another kind', `UPDATE maintenance_history SET work_order_type = 'INSTALLATION' WHERE id = $1`],
+    ['is deleted', `DELETE FROM maintenance_history WHERE id = $1`],
+  ])('goes back to the latest that is left when it %s', async (_, mistake) => {
+    const id = await asset({ pm_frequency_days: 30 })
+    await order(id, 'PREVENTIVE_MAINTENANCE', '2026-03-01T00:00Z')
+    const wrong = await order(id, 'PREVENTIVE_MAINTENANCE', '2026-05-01T00:00Z')
+    expect(await pm(id)).toEqual([{ last: '2026-05-01', next: '2026-05-31' }])
+    await query(mistake, [wrong])
+    expect(await pm(id)).toEqual(march)
+  })
+
+  it('counts as what it is corrected to, for the asset it is corrected to', async () => {
+    const [one, two] = [await asset({ pm_frequency_days: 30 }), await asset({ pm_frequency_days: 30 })]
+    const id = await order(one, 'INSPECTION', '2026-03-01T00:00Z')
+    await query(`UPDATE maintenance_history SET work_order_type = 'PREVENTIVE_MAINTENANCE' WHERE id = $1`, [id])
+    expect(await pm(one)).toEqual(march)
+    expect(await value(`SELECT last_safety_inspection_date FROM assets WHERE id = $1`, [one])).toBeNull()
+    await query(`UPDATE maintenance_history SET asset_id = $2 WHERE id = $1`, [id, two])
+    expect(await pm(one)).toEqual([{ last: null, next: null }])
+    expect(await pm(two)).toEqual(march)
+  })
+
+  it('leaves a date that somebody entered by hand', async () => {
+    const id = await asset({ pm_frequency_days: 30, last_pm_date: '2026-04-01', next_pm_due_date: '2026-05-01' })
+    const old = await order(id, 'PREVENTIVE_MAINTENANCE', '2026-03-01T00:00Z')
+    await query(`DELETE FROM maintenance_history WHERE id = $1`, [old])
+    expect(await pm(id)).toEqual([{ last: '2026-04-01', next: '2026-05-01' }])
+  })
+
+  it('cannot have been completed in the future, nor at no time', async () => {
+    const id = await asset()
+    const insert = `INSERT INTO maintenance_history (asset_id, work_order_type, work_order_status, summary, completed_at, metadata)
+      VALUES ($1, 'PREVENTIVE_MAINTENANCE', 'COMPLETED', 'x', $2, $3)`
+    expect(await refusal(insert, [id, '2062-01-01', null])).toBe('maintenance_history_not_in_the_future')
+    expect(await refusal(insert, [id, null, null])).toBe('maintenance_history_completed_when')
+    // Rows of v1 are kept as they are; they move nothing.
+    await query(insert, [id, '2062-01-01', { biotrakrV1: {} }])
+    await query(insert, [id, null, { biotrakrV1: {} }])
+    expect(await pm(id)).toEqual([{ last: null, next: null }])
+  })
+
+  it('without a frequency leaves what is planned for later, and plans nothing more', async () => {
+    const id = await asset({ next_pm_due_date: '2027-01-01', next_calibration_date: '2026-02-01' })
+    await order(id, 'PREVENTIVE_MAINTENANCE', '2026-03-01T00:00Z')
+    await order(id, 'CALIBRATION', '2026-03-01T00:00Z')
+    expect(await pm(id)).toEqual([{ last: '2026-03-01', next: '2027-01-01' }])
+    expect(await value('SELECT next_calibration_date FROM assets WHERE id = $1', [id])).toBeNull()
   })
 })
 
