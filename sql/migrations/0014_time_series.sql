@@ -54,10 +54,11 @@ CREATE TABLE predictive_scores_history (
     valid_until                timestamptz,
     factors                    jsonb,
     PRIMARY KEY (asset_id, scored_at, model_id),
-    CONSTRAINT predictive_scores_history_valid_after_scored CHECK (valid_until > scored_at)
+    CONSTRAINT predictive_scores_history_valid_after_scored CHECK (valid_until > scored_at),
+    CONSTRAINT predictive_scores_history_valid_a_year CHECK (valid_until <= scored_at + INTERVAL '366 days')
 );
 COMMENT ON TABLE predictive_scores_history IS
     'What models outside the database said. Hypertable on scored_at. The latest row that is still valid overrides failure_risk(asset).';
 COMMENT ON COLUMN predictive_scores_history.failure_probability_score IS '0 to 100';
-COMMENT ON COLUMN predictive_scores_history.valid_until IS 'NULL: for 30 days after scored_at';
+COMMENT ON COLUMN predictive_scores_history.valid_until IS 'NULL: for 30 days after scored_at; a year at most';
 SELECT create_hypertable('predictive_scores_history', by_range('scored_at', INTERVAL '30 days'), create_default_indexes => false);

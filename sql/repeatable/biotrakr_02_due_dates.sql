@@ -29,10 +29,11 @@ COMMENT ON FUNCTION in_service_until(assets, timestamptz) IS 'A moment, or the e
 
 CREATE OR REPLACE FUNCTION pm_due_date(asset assets) RETURNS date
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT coalesce(asset.next_pm_due_date, coalesce(asset.last_pm_date, in_service_date(asset)) + asset.pm_frequency_days)
+    SELECT coalesce(asset.next_pm_due_date,
+        coalesce(asset.last_pm_date, in_service_date(asset), (asset.created_at AT TIME ZONE 'UTC')::date) + asset.pm_frequency_days)
 $$;
 COMMENT ON FUNCTION pm_due_date(assets) IS
-    'The day preventive maintenance is due: next_pm_due_date, else the last one (or the first day of service) plus the frequency; NULL when none is planned.';
+    'The day preventive maintenance is due: next_pm_due_date, else the last one (or the first day of service, or the day the row was made) plus the frequency; NULL when none is planned.';
 
 CREATE OR REPLACE FUNCTION pm_compliance(due date, today date) RETURNS pm_compliance_status
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$

@@ -33,10 +33,20 @@ $$;
 COMMENT ON FUNCTION available_hours(assets, timestamptz, timestamptz) IS
     'Hours the asset could have been used in a span of time: expected_hours_per_day for each day of it in service.';
 
+-- The recent sessions first: only for an asset without any are all chunks looked into.
+CREATE OR REPLACE FUNCTION has_logged_use(asset_id text, since timestamptz) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = public, pg_temp AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM usage_logs u WHERE u.asset_id = has_logged_use.asset_id AND u.session_start >= since)
+        OR EXISTS (SELECT FROM usage_logs u WHERE u.asset_id = has_logged_use.asset_id);
+END
+$$;
+COMMENT ON FUNCTION has_logged_use(text, timestamptz) IS 'Is there any session of an asset in usage_logs? since: where to look first.';
+
 CREATE OR REPLACE FUNCTION utilization_pct(asset assets, since timestamptz, until timestamptz) RETURNS double precision
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT 100 * usage_hours(asset, since, until) / nullif(available_hours(asset, since, until), 0)
-    WHERE EXISTS (SELECT FROM usage_logs u WHERE u.asset_id = asset.id)
+    WHERE has_logged_use(asset.id, since)
 $$;
 COMMENT ON FUNCTION utilization_pct(assets, timestamptz, timestamptz) IS
     'Hours used of those available, in per cent: more than 100 when used longer than expected, NULL for an asset that never logged use.';
@@ -45,25 +55,41 @@ CREATE OR REPLACE FUNCTION utilization_pct(asset assets) RETURNS double precisio
 LANGUAGE sql STABLE PARALLEL SAFE AS $$ SELECT utilization_pct(asset, now() - INTERVAL '30 days', now()) $$;
 COMMENT ON FUNCTION utilization_pct(assets) IS 'Utilisation of the last 30 days in per cent, by usage_logs; NULL for an asset that never logged use.';
 
+-- The view asset_utilization says the same of all assets at once, in one pass; a test compares the two.
+CREATE OR REPLACE FUNCTION peak_day_hours(used tstzmultirange, timezone text) RETURNS double precision
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT max(hours_in(used * tstzmultirange(tstzrange(day AT TIME ZONE timezone, (day + INTERVAL '1 day') AT TIME ZONE timezone))))
+    FROM generate_series(date_trunc('day', lower(used) AT TIME ZONE timezone), upper(used) AT TIME ZONE timezone, INTERVAL '1 day') AS day
+$$;
+COMMENT ON FUNCTION peak_day_hours(tstzmultirange, text) IS 'The most hours of spans of time that lie on one day of a time zone; NULL for none.';
+
 CREATE OR REPLACE FUNCTION usage_summary(asset assets, since timestamptz, until timestamptz) RETURNS TABLE (
     hours double precision, available_hours double precision, utilization_pct double precision, idle_hours double precision,
     sessions bigint, average_session_minutes double precision, peak_day_hours double precision, peak_hour_of_day integer)
-LANGUAGE sql STABLE ROWS 1 AS $$
-    WITH log AS (
-        SELECT u.session_start AT TIME ZONE f.timezone AS local_start, f.timezone,
-            extract(epoch FROM ended_at(u) - u.session_start)::double precision / 60 AS minutes
-        FROM usage_logs u JOIN facilities f ON f.id = asset.current_facility_id
-        WHERE u.asset_id = asset.id AND u.session_start >= since AND u.session_start < until
-    )
-    SELECT total.hours, total.available, utilization_pct(asset, since, until), greatest(0, total.available - total.hours),
-        (SELECT count(*) FROM log), (SELECT avg(minutes) FROM log),
-        (SELECT max(usage_hours(asset, day AT TIME ZONE timezone, (day + INTERVAL '1 day') AT TIME ZONE timezone))
-            FROM (SELECT DISTINCT date_trunc('day', local_start) AS day, timezone FROM log) AS days),
-        (SELECT extract(hour FROM local_start)::integer FROM log GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1)
-    FROM (SELECT usage_hours(asset, since, until) AS hours, available_hours(asset, since, until) AS available) AS total
+LANGUAGE plpgsql STABLE ROWS 1 SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    first_start timestamptz := since - INTERVAL '31 days';
+BEGIN
+    RETURN QUERY
+    SELECT hours_in(log.used), total.available, utilization_pct(asset, since, until), greatest(0, total.available - hours_in(log.used)),
+        log.sessions, log.minutes, peak_day_hours(log.used, f.timezone), log.peak_hour
+    FROM facilities f
+    CROSS JOIN LATERAL (SELECT available_hours(asset, since, until) AS available) AS total
+    CROSS JOIN LATERAL (
+        SELECT range_agg(tstzrange(greatest(u.session_start, since), least(ended_at(u), until)))
+                FILTER (WHERE ended_at(u) > greatest(u.session_start, since)) AS used,
+            count(*) FILTER (WHERE u.session_start >= since) AS sessions,
+            avg(extract(epoch FROM ended_at(u) - u.session_start) / 60) FILTER (WHERE u.session_start >= since)::double precision AS minutes,
+            mode() WITHIN GROUP (ORDER BY extract(hour FROM u.session_start AT TIME ZONE f.timezone)::integer)
+                FILTER (WHERE u.session_start >= since) AS peak_hour
+        FROM usage_logs u
+        WHERE u.asset_id = asset.id AND u.session_start < until AND u.session_start >= first_start) AS log
+    WHERE f.id = asset.current_facility_id;
+END
 $$;
 COMMENT ON FUNCTION usage_summary(assets, timestamptz, timestamptz) IS
-    'Use in a span of time by usage_logs. peak_day_hours: the most on one day; peak_hour_of_day: in which hour most sessions start, at the facility.';
+    'Use in a span of time by usage_logs. peak_day_hours: the most of it on one day; peak_hour_of_day: in which hour most sessions start, at the facility.';
 
 CREATE OR REPLACE FUNCTION utilization_level(utilization_pct double precision) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -102,8 +128,8 @@ LANGUAGE plpgsql STABLE ROWS 1 AS $$
 BEGIN
     RETURN QUERY
     WITH minute AS (
-        SELECT r.bucket, bool_or(r.moving_pings > 0) AS is_moving,
-            bool_or(r.room_id_last IS DISTINCT FROM asset.home_room_id) AS is_away
+        SELECT r.bucket, coalesce(bool_or(r.moving_pings > 0), false) AS is_moving,
+            bool_or(r.room_id_last <> asset.home_room_id) AS is_away
         FROM tag_assignments w
         JOIN location_1m r ON r.tag_id = w.tag_id AND r.bucket >= greatest(since, w.valid_from) AND r.bucket < least(until, coalesce(w.valid_to, until))
         WHERE w.asset_id = asset.id
@@ -117,4 +143,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION movement_summary(assets, timestamptz, timestamptz) IS
-    'What the tag says: of the minutes in which it was heard (location_1m), those in which it moved and those outside the asset''s home room. Movement is handling, not clinical use: a monitor at a bedside is used and stands still, a wheelchair is used when it moves. Minutes without a ping count as not observed.';
+    'What the tag says: of the minutes in which it was heard (location_1m), those in which it moved and those in another room than the asset''s home (a minute that does not say which room is none of them). Movement is handling, not clinical use: a monitor at a bedside is used and stands still, a wheelchair is used when it moves. Minutes without a ping count as not observed.';

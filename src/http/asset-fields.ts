@@ -89,6 +89,7 @@ const specs = {
   assetStatus: defaulted(status),
   statusChangedAt: kept(instant),
   statusReason: optional(prose),
+  retiredOn: optional(day),
   criticalityLevel: defaulted(criticality),
   isLifeSupporting: defaulted(yesNo),
 
