@@ -88,7 +88,7 @@ function equip(
     serial_number: `${code}${String(20_000 + random.int(79_999))}${String(serial).padStart(4, '0')}`,
     device_category: device.category,
     device_subcategory: tag.kind,
-    ...udiOf(device, code, serial, random),
+    ...udiOf(device, `${facility.toUpperCase()}${code}${serial}`, random),
     gmdn_term: tag.kind,
     asset_status: status,
     criticality_level: device.criticality,
@@ -150,8 +150,8 @@ function equip(
   }
 }
 
-/** Four of five devices have their UDI in the books: a GTIN with its check digit, and the serial number. */
-function udiOf(device: DeviceType, code: string, serial: number, random: Random): Row {
+/** Four of five devices have their UDI in the books: a GTIN with its check digit, and a serial number that is no other facility's. */
+function udiOf(device: DeviceType, serial: string, random: Random): Row {
   if (random.next() > 0.8) return {}
   const digits = Array.from(`${device.vendor}${device.model}`).map((letter) => letter.charCodeAt(0) % 10)
   const body = `0${digits.join('')}`.padEnd(13, '0').slice(0, 13)
@@ -159,7 +159,7 @@ function udiOf(device: DeviceType, code: string, serial: number, random: Random)
     (total, digit, index) => total + Number(digit) * (index % 2 === 0 ? 3 : 1),
     0,
   )
-  return { udi_di: `(01)${body}${(10 - (sum % 10)) % 10}`, udi_pi: `(21)${code}${serial}` }
+  return { udi_di: `(01)${body}${(10 - (sum % 10)) % 10}`, udi_pi: `(21)${serial}` }
 }
 
 const complaints = [
@@ -181,8 +181,10 @@ function workOn(
   ids: KnownIds,
 ): Row[] {
   const technician = ids.users.get(at(technicians, random.int(technicians.length))) ?? null
+  // From midnight UTC; of today's work only what can be done by now.
+  const midnightMs = todayMs - (todayMs % dayMs)
   const moment = (daysAgo: number, hour: number): string =>
-    new Date(todayMs - daysAgo * dayMs + hour * 3_600_000).toISOString()
+    new Date(Math.min(todayMs, midnightMs - daysAgo * dayMs + hour * 3_600_000)).toISOString()
   const common = { asset_id: assetId, assigned_to_id: technician }
   const work: Row[] = [
     {

@@ -103,6 +103,41 @@ describe('rtls-ingest seed', () => {
     }
   })
 
+  it('makes a second hospital beside the first; tags that are worn stay where they are', async () => {
+    const { stdout } = await runCli(['seed', '--facility', 'north', '--tags', '30'], { env })
+    expect(stdout).toMatch(/^ +30 {2}assets$/mu)
+    expect(stdout).toMatch(/^ +0 {2}tag assignments$/mu)
+    expect(
+      await query(`SELECT count(*)::integer AS future FROM maintenance_history WHERE completed_at > now() OR reported_at > now()`),
+    ).toEqual([{ future: 0 }])
+    expect(await query(`SELECT count(*)::integer AS future FROM usage_logs WHERE session_end > now()`)).toEqual([
+      { future: 0 },
+    ])
+  })
+
+  it('does not fill in what somebody has cleared, and takes an admin of that address for the admin', async () => {
+    const [cleared] = await query<{ id: string }>(
+      `UPDATE departments SET manager_id = NULL WHERE id = (SELECT id FROM departments WHERE manager_id IS NOT NULL ORDER BY id LIMIT 1) RETURNING id`,
+    )
+    await query(`UPDATE users SET username = 'chief' WHERE username = 'admin'`)
+    await runCli(['seed', '--facility', 'south', '--tags', '10'], { env })
+    await runCli(['seed'], { env })
+    expect(await query(`SELECT id FROM departments WHERE manager_id IS NULL`)).toContainEqual(cleared)
+    expect(await query(`SELECT DISTINCT u.username FROM assets a JOIN users u ON u.id = a.created_by_id`)).toEqual([
+      { username: 'chief' },
+    ])
+    await query(`UPDATE users SET username = 'admin' WHERE username = 'chief'`)
+  })
+
+  it("leaves a real organisation with the demo's id alone", async () => {
+    await query(`UPDATE organizations SET name = 'General Hospital' WHERE id = 'org-demo-001'`)
+    const { stderr } = await runCli(['seed', '--facility', 'west', '--tags', '10'], { env, expectCode: 1 })
+    expect(stderr).toBe(
+      'rtls-ingest: The database has an organisation "org-demo-001" (General Hospital) that is not the demo\'s: nothing was changed. Seed a database of its own.',
+    )
+    await query(`UPDATE organizations SET name = 'Demo Health System' WHERE id = 'org-demo-001'`)
+  })
+
   it('leaves a real hospital of the same code alone', async () => {
     await client.query(
       `INSERT INTO facilities (organization_id, facility_code, facility_name) VALUES ('org-demo-001', 'real', 'County Hospital')`,

@@ -59,6 +59,25 @@ describe('the demo hospital', () => {
     }
   })
 
+  it('has no work that is done in the future, at whatever hour it is made', () => {
+    for (const hour of [0, 7, 23]) {
+      const nowMs = todayMs + hour * 3_600_000
+      const moments = equipmentOf(hospital, nowMs, ids).maintenance.flatMap((row) =>
+        ['reported_at', 'started_at', 'completed_at'].flatMap((column) => row[column] ?? []),
+      )
+      expect(moments.length).toBeGreaterThan(900)
+      expect(moments.filter((moment) => Date.parse(String(moment)) > nowMs)).toEqual([])
+    }
+  })
+
+  it('has other UDIs in another facility', () => {
+    const udis = (facility: string): unknown[] =>
+      equipmentOf(createHospital({ ...simulateDefaults, facility, tags: 50 }), todayMs, ids).assets.flatMap(
+        (row) => row['udi_pi'] ?? [],
+      )
+    expect(udis('north').filter((udi) => udis('demo').includes(udi))).toEqual([])
+  })
+
   it('is the same for the same day', () => {
     expect(equipmentOf(hospital, todayMs, ids)).toEqual(equipment)
   })
