@@ -1,7 +1,8 @@
 -- What the tables keep true by themselves: updated_at, the version of an asset, and the dates that completed work moves.
+-- Triggers fix their search_path: a session that looks into another schema first (v1's) must not make them change its tables.
 
 CREATE OR REPLACE FUNCTION touch_updated_at() RETURNS trigger
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
     IF NEW IS DISTINCT FROM OLD THEN
         NEW.updated_at := now();
@@ -24,15 +25,17 @@ END
 $$;
 
 CREATE OR REPLACE FUNCTION keep_asset_version() RETURNS trigger
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 DECLARE
     edited assets := NEW;
 BEGIN
-    IF NEW.version <> OLD.version THEN
+    -- Said as it was read, or as object-relational mappers do: SET version = 8 WHERE version = 7.
+    IF NEW.version NOT IN (OLD.version, OLD.version + 1) THEN
         RAISE EXCEPTION 'asset % is at version %, not %: it was changed meanwhile', OLD.asset_tag_number, OLD.version, NEW.version
-            USING ERRCODE = 'serialization_failure', HINT = 'Read the asset again and repeat the change.';
+            USING ERRCODE = 'RT409', HINT = 'Read the asset again and repeat the change.';
     END IF;
     -- Where it is changes by itself, many times a day: no edit, or everybody who edits would be told of a conflict.
+    edited.version := OLD.version;
     edited.current_facility_id := OLD.current_facility_id;
     edited.current_building_id := OLD.current_building_id;
     edited.current_floor_id := OLD.current_floor_id;
@@ -55,6 +58,7 @@ BEGIN
         edited.usage_units_before_logs := OLD.usage_units_before_logs;
     END IF;
     IF edited IS NOT DISTINCT FROM OLD THEN
+        NEW.version := OLD.version;
         RETURN NEW;
     END IF;
     IF NEW.asset_status <> OLD.asset_status THEN
@@ -71,7 +75,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION keep_asset_version() IS
-    'Trigger: every edit of an asset raises version by one. An UPDATE that sets version to another value than the row has fails with SQLSTATE 40001; one that does not name it is taken as it comes. Changes of the current location alone are no edits, nor is the retention of usage_logs.';
+    'Trigger: every edit of an asset raises version by one. An UPDATE that sets version to another value than the row has, or the one after it, fails with SQLSTATE RT409; one that does not name it is taken as it comes. Changes of the current location alone are no edits, nor is the retention of usage_logs.';
 
 CREATE OR REPLACE TRIGGER keep_asset_version BEFORE UPDATE ON assets
     FOR EACH ROW EXECUTE FUNCTION keep_asset_version();

@@ -12,14 +12,14 @@ COMMENT ON FUNCTION is_failure(maintenance_history) IS 'Is this work order a fai
 
 CREATE OR REPLACE FUNCTION failure_count(asset assets, since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT now()) RETURNS bigint
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT count(*) FROM maintenance_history m
+    SELECT count(*) FROM public.maintenance_history m
     WHERE m.asset_id = asset.id AND m.reported_at >= since AND m.reported_at <= until AND is_failure(m)
 $$;
 COMMENT ON FUNCTION failure_count(assets, timestamptz, timestamptz) IS 'Failures reported in a span of time; without one, ever.';
 
 CREATE OR REPLACE FUNCTION last_failure_at(asset assets) RETURNS timestamptz
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT max(m.reported_at) FROM maintenance_history m WHERE m.asset_id = asset.id AND is_failure(m) AND m.reported_at <= now()
+    SELECT max(m.reported_at) FROM public.maintenance_history m WHERE m.asset_id = asset.id AND is_failure(m) AND m.reported_at <= now()
 $$;
 COMMENT ON FUNCTION last_failure_at(assets) IS 'When the last failure was reported.';
 
@@ -36,7 +36,7 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
             -- Reported after it was done, or done nobody knows when: there is no time to tell.
             AND (m.completed_at > m.reported_at OR m.completed_at IS NULL AND m.work_order_status <> 'COMPLETED')))
     FROM in_service_until(asset, until) AS ended
-    LEFT JOIN maintenance_history m ON m.asset_id = asset.id AND m.reported_at <= until AND m.work_order_status <> 'CANCELLED'
+    LEFT JOIN public.maintenance_history m ON m.asset_id = asset.id AND m.reported_at <= until AND m.work_order_status <> 'CANCELLED'
 $$;
 COMMENT ON FUNCTION downtime_hours(assets, timestamptz) IS
     'Hours the asset could not be used: those recorded with any work, and those from report to completion of failures without a record, overlapping ones once.';
@@ -47,8 +47,8 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
     FROM (
         SELECT count(*) AS failures, min(m.reported_at) AS first_failure,
             (SELECT coalesce(in_service_date(asset)::timestamp AT TIME ZONE f.timezone, asset.created_at)
-             FROM facilities f WHERE f.id = asset.current_facility_id) AS first_day
-        FROM maintenance_history m WHERE m.asset_id = asset.id AND m.reported_at <= until AND is_failure(m)
+             FROM public.facilities f WHERE f.id = asset.current_facility_id) AS first_day
+        FROM public.maintenance_history m WHERE m.asset_id = asset.id AND m.reported_at <= until AND is_failure(m)
     ) AS history
     WHERE failures > 0
 $$;
@@ -58,7 +58,7 @@ COMMENT ON FUNCTION mtbf_hours(assets, timestamptz) IS
 CREATE OR REPLACE FUNCTION mttr_hours(asset assets, until timestamptz DEFAULT now()) RETURNS double precision
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT avg(extract(epoch FROM m.completed_at - coalesce(m.started_at, m.reported_at))::double precision / 3600)
-    FROM maintenance_history m
+    FROM public.maintenance_history m
     WHERE m.asset_id = asset.id AND m.completed_at <= until AND m.completed_at >= coalesce(m.started_at, m.reported_at) AND is_failure(m)
 $$;
 COMMENT ON FUNCTION mttr_hours(assets, timestamptz) IS
@@ -67,7 +67,7 @@ COMMENT ON FUNCTION mttr_hours(assets, timestamptz) IS
 CREATE OR REPLACE FUNCTION lifetime_maintenance_cost(asset assets, until timestamptz DEFAULT now()) RETURNS numeric
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT asset.lifetime_maintenance_cost_before_records + coalesce(sum(m.total_cost), 0)
-    FROM maintenance_history m
+    FROM public.maintenance_history m
     WHERE m.asset_id = asset.id AND m.reported_at <= until AND m.work_order_status <> 'CANCELLED'
 $$;
 COMMENT ON FUNCTION lifetime_maintenance_cost(assets, timestamptz) IS 'Labour, parts and external cost of all work that was not cancelled, and what was spent before the records began.';
@@ -87,7 +87,7 @@ LANGUAGE sql STABLE ROWS 1 AS $$
         CASE WHEN total > 0 THEN round(100 * (revenue - total) / total, 1) END
     FROM (SELECT until, least(day, end_of_service(asset)) AS last_day,
             coalesce(years_in_service(in_service_date(asset), least(day, end_of_service(asset))), 0) AS years
-        FROM facilities f CROSS JOIN LATERAL (SELECT (day + 1)::timestamp AT TIME ZONE f.timezone AS until) AS midnight
+        FROM public.facilities f CROSS JOIN LATERAL (SELECT (day + 1)::timestamp AT TIME ZONE f.timezone AS until) AS midnight
         WHERE f.id = asset.current_facility_id) AS span
     CROSS JOIN LATERAL (SELECT
         cost_basis(asset) AS acquisition,

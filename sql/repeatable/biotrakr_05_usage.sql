@@ -124,7 +124,7 @@ COMMENT ON FUNCTION last_used_at(assets) IS 'When the last session ended; now, w
 CREATE OR REPLACE FUNCTION movement_summary(asset assets, since timestamptz, until timestamptz) RETURNS TABLE (
     observed_hours double precision, moving_hours double precision, moving_pct double precision,
     away_hours double precision, away_pct double precision)
-LANGUAGE plpgsql STABLE ROWS 1 AS $$
+LANGUAGE plpgsql STABLE ROWS 1 SET search_path = public, pg_temp AS $$
 BEGIN
     RETURN QUERY
     WITH minute AS (

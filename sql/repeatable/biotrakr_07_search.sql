@@ -31,16 +31,16 @@ BEGIN
     IF to_regprocedure('word_similarity(text,text)') IS NOT NULL THEN
         RETURN QUERY
         SELECT a.id, word_similarity(query, t.text)
-        FROM assets a CROSS JOIN LATERAL (SELECT asset_search_text(a.asset_tag_number, a.equipment_name, a.manufacturer,
+        FROM public.assets a CROSS JOIN LATERAL (SELECT asset_search_text(a.asset_tag_number, a.equipment_name, a.manufacturer,
             a.model_number, a.serial_number, a.device_subcategory, a.udi_di, a.description) AS text) AS t
-        WHERE query <% asset_search_text(a.asset_tag_number, a.equipment_name, a.manufacturer, a.model_number, a.serial_number,
+        WHERE a.deleted_at IS NULL AND query <% asset_search_text(a.asset_tag_number, a.equipment_name, a.manufacturer, a.model_number, a.serial_number,
             a.device_subcategory, a.udi_di, a.description)
         ORDER BY 2 DESC LIMIT max_results;
     ELSE
         RETURN QUERY
         SELECT a.id, (length(query)::real / greatest(length(query), length(a.equipment_name)))::real
-        FROM assets a
-        WHERE asset_search_text(a.asset_tag_number, a.equipment_name, a.manufacturer, a.model_number, a.serial_number,
+        FROM public.assets a
+        WHERE a.deleted_at IS NULL AND asset_search_text(a.asset_tag_number, a.equipment_name, a.manufacturer, a.model_number, a.serial_number,
             a.device_subcategory, a.udi_di, a.description) ILIKE ALL (
             SELECT like_pattern(word) FROM regexp_split_to_table(btrim(query), '\s+') AS word)
         ORDER BY 2 DESC LIMIT max_results;
@@ -57,22 +57,22 @@ LANGUAGE sql STABLE AS $$
     found AS (
         SELECT a.id, ts_rank_cd(asset_search_document(a.asset_tag_number, a.equipment_name, a.manufacturer, a.model_number,
             a.serial_number, a.device_subcategory, a.udi_di, a.description), words.q)::real AS by_words, 0::real AS by_likeness
-        FROM words, assets a
+        FROM words, public.assets a
         WHERE asset_search_document(a.asset_tag_number, a.equipment_name, a.manufacturer, a.model_number, a.serial_number,
             a.device_subcategory, a.udi_di, a.description) @@ words.q
         UNION ALL
         -- Whoever quotes a phrase or excludes a word means it: no likeness then.
-        SELECT l.asset_id, 0, l.likeness FROM words, asset_likeness(query, greatest(200, 10 * max_results)) l
+        SELECT l.asset_id, 0, l.likeness FROM words, asset_likeness(query, greatest(200, 10 * least(max_results, 1000))) l
         WHERE words.exact <> '' AND query !~ '(^|\s)-\S|"'
     )
     SELECT a.id, a.asset_tag_number, a.equipment_name, a.manufacturer, a.model_number, a.serial_number, a.asset_status,
         (sum(found.by_words) + sum(found.by_likeness)
             + CASE WHEN lower(a.asset_tag_number) = words.exact OR lower(a.serial_number) = words.exact THEN 10 ELSE 0 END)::real AS rank
-    FROM found JOIN assets a ON a.id = found.id, words
+    FROM found JOIN public.assets a ON a.id = found.id, words
     WHERE a.deleted_at IS NULL
     GROUP BY a.id, words.exact
     ORDER BY rank DESC, a.asset_tag_number
-    LIMIT max_results
+    LIMIT greatest(0, least(max_results, 1000))
 $$;
 COMMENT ON FUNCTION search_assets(text, integer) IS
-    'Assets that match, the best first: whole words (stemmed; "quoted phrases", or, -not as on the web), likeness for what is mistyped or cut short, and on top the one whose tag or serial number is exactly the query.';
+    'Assets that match, the best first: whole words (stemmed; "quoted phrases", or, -not as on the web), likeness for what is mistyped or cut short, and on top the one whose tag or serial number is exactly the query. At most 1000.';

@@ -134,13 +134,13 @@ async function plan(client: pg.Client, files: MigrationSet): Promise<MigrationPl
           `Restore the file as it was released and put the change into a new migration.`,
       )
   }
+  const migrations = files.migrations.filter((file) => !applied.has(file.name))
   return {
     pending: [
-      ...files.migrations
-        .filter((file) => !applied.has(file.name))
-        .map((file) => ({ file, isRepeatable: false })),
+      ...migrations.map((file) => ({ file, isRepeatable: false })),
+      // After a migration all of them: a view that says a.* has the columns of the day it was made.
       ...files.repeatable
-        .filter((file) => applied.get(file.name) !== file.checksum)
+        .filter((file) => migrations.length > 0 || applied.get(file.name) !== file.checksum)
         .map((file) => ({ file, isRepeatable: true })),
     ],
     applied: [...applied.keys()].toSorted(),
@@ -190,7 +190,8 @@ async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T
     connectionString: url,
     connectionTimeoutMillis: 10_000,
     application_name: 'rtls-ingest migrate',
-    options: '-c client_min_messages=warning',
+    // The files name tables without a schema; whose search_path begins with another must not get half of them there.
+    options: '-c client_min_messages=warning -c search_path=public',
   })
   // Reported by the query under way; without a listener it would end the process.
   client.on('error', () => undefined)

@@ -153,10 +153,13 @@ describe('an asset', () => {
     await query(`UPDATE assets SET notes = 'a' WHERE id = $1`, [id])
     await query(`UPDATE assets SET notes = 'b', version = 2 WHERE id = $1`, [id])
     expect(await version()).toBe(3)
-    expect(await refusal(`UPDATE assets SET notes = 'c', version = 2 WHERE id = $1`, [id])).toBe('40001')
+    expect(await refusal(`UPDATE assets SET notes = 'c', version = 2 WHERE id = $1`, [id])).toBe('RT409')
+    await query(`UPDATE assets SET notes = 'd', version = version + 1 WHERE id = $1 AND version = 3`, [id])
+    expect(await version()).toBe(4)
+    expect(await refusal(`UPDATE assets SET notes = 'e', version = 6 WHERE id = $1`, [id])).toBe('RT409')
     await query(`UPDATE assets SET current_x = 1, last_seen_timestamp = now() WHERE id = $1`, [id])
-    await query(`UPDATE assets SET notes = 'b' WHERE id = $1`, [id])
-    expect(await version()).toBe(3)
+    await query(`UPDATE assets SET notes = 'd' WHERE id = $1`, [id])
+    expect(await version()).toBe(4)
   })
 
   it('cannot be deleted under its records, nor a user, department or facility under it', async () => {
