@@ -44,3 +44,8 @@ SELECT add_retention_policy('location_1m', drop_after => INTERVAL '5 years', if_
 SELECT add_retention_policy('room_presence_1m', drop_after => INTERVAL '5 years', if_not_exists => true);
 SELECT add_retention_policy('gateway_1m', drop_after => INTERVAL '5 years', if_not_exists => true);
 SELECT add_retention_policy('location_1h', drop_after => INTERVAL '10 years', if_not_exists => true);
+
+-- A day a batch: TimescaleDB's default is ten buckets, which for minutes makes the first refresh hundreds of transactions.
+SELECT alter_job(j.job_id, config => j.config || '{"buckets_per_batch": 1440}') FROM timescaledb_information.jobs j
+WHERE j.proc_name = 'policy_refresh_continuous_aggregate' AND j.hypertable_schema = 'public'
+    AND j.hypertable_name IN ('location_1m', 'room_presence_1m', 'gateway_1m') AND NOT j.config ? 'buckets_per_batch';
