@@ -91,7 +91,10 @@ async function insertAll(client: pg.Client, { facility, tags }: SeedOptions): Pr
     for (const [table, rows] of tables) await insert(table, rows, true)
     await insert('users', [admin], true)
     await insert('vendors', [guideVendor], true)
-    const known = await idsOf(client, [...tables.flatMap(([table, rows]) => (table === 'users' ? rows : [])), admin])
+    const known = await idsOf(client, [
+      ...tables.flatMap(([table, rows]) => (table === 'users' ? rows : [])),
+      admin,
+    ])
     // Only with the departments: who cleared it since meant it.
     if ((inserted.get('departments') ?? 0) > 0) await nameHeads(client, facility, known.users)
     return known
@@ -205,7 +208,9 @@ async function idsOf(client: pg.Client, people: readonly Row[]): Promise<KnownId
     const id = byName.get(String(username)) ?? byEmail.get(String(email))
     if (id !== undefined) users.set(String(username), id)
   }
-  const vendors = await client.query<{ code: string; id: string }>('SELECT vendor_code AS code, id FROM vendors')
+  const vendors = await client.query<{ code: string; id: string }>(
+    'SELECT vendor_code AS code, id FROM vendors',
+  )
   return { users, vendors: new Map(vendors.rows.map(({ code, id }) => [code, id])) }
 }
 

@@ -108,11 +108,13 @@ describe('rtls-ingest seed', () => {
     expect(stdout).toMatch(/^ +30 {2}assets$/mu)
     expect(stdout).toMatch(/^ +0 {2}tag assignments$/mu)
     expect(
-      await query(`SELECT count(*)::integer AS future FROM maintenance_history WHERE completed_at > now() OR reported_at > now()`),
+      await query(
+        `SELECT count(*)::integer AS future FROM maintenance_history WHERE completed_at > now() OR reported_at > now()`,
+      ),
     ).toEqual([{ future: 0 }])
-    expect(await query(`SELECT count(*)::integer AS future FROM usage_logs WHERE session_end > now()`)).toEqual([
-      { future: 0 },
-    ])
+    expect(
+      await query(`SELECT count(*)::integer AS future FROM usage_logs WHERE session_end > now()`),
+    ).toEqual([{ future: 0 }])
   })
 
   it('does not fill in what somebody has cleared, and takes an admin of that address for the admin', async () => {
@@ -123,9 +125,9 @@ describe('rtls-ingest seed', () => {
     await runCli(['seed', '--facility', 'south', '--tags', '10'], { env })
     await runCli(['seed'], { env })
     expect(await query(`SELECT id FROM departments WHERE manager_id IS NULL`)).toContainEqual(cleared)
-    expect(await query(`SELECT DISTINCT u.username FROM assets a JOIN users u ON u.id = a.created_by_id`)).toEqual([
-      { username: 'chief' },
-    ])
+    expect(
+      await query(`SELECT DISTINCT u.username FROM assets a JOIN users u ON u.id = a.created_by_id`),
+    ).toEqual([{ username: 'chief' }])
     await query(`UPDATE users SET username = 'admin' WHERE username = 'chief'`)
   })
 

@@ -65,14 +65,18 @@ describe('use and risk', () => {
 
   it('count a session that nobody ended for a day', async () => {
     const id = await asset()
-    await query(`INSERT INTO usage_logs (asset_id, session_start) VALUES ($1, now() - INTERVAL '20 days')`, [id])
+    await query(`INSERT INTO usage_logs (asset_id, session_start) VALUES ($1, now() - INTERVAL '20 days')`, [
+      id,
+    ])
     expect(await value('SELECT total_usage_hours(a) FROM assets a WHERE id = $1', [id])).toBe(24)
     expect(await value('SELECT last_used_at(a) < now() FROM assets a WHERE id = $1', [id])).toBe(true)
   })
 
   it('do not believe a model that was withdrawn', async () => {
     const id = await asset()
-    await query(`INSERT INTO ml_models (id, model_name, model_version, model_type) VALUES ('m', 'forest', '1', 'x')`)
+    await query(
+      `INSERT INTO ml_models (id, model_name, model_version, model_type) VALUES ('m', 'forest', '1', 'x')`,
+    )
     await query(
       `INSERT INTO predictive_scores_history (asset_id, model_id, failure_probability_score) VALUES ($1, 'm', 90)`,
       [id],
@@ -86,8 +90,12 @@ describe('use and risk', () => {
 
 describe('assets_current', () => {
   it('computes what is asked for, and that once', async () => {
-    expect(await plan('SELECT id, book_value FROM assets_current')).not.toMatch(/usage_summary|predictive_scores|Aggregate/u)
-    const usage = await plan('SELECT average_session_minutes, peak_day_hours, peak_hour_of_day FROM assets_current')
+    expect(await plan('SELECT id, book_value FROM assets_current')).not.toMatch(
+      /usage_summary|predictive_scores|Aggregate/u,
+    )
+    const usage = await plan(
+      'SELECT average_session_minutes, peak_day_hours, peak_hour_of_day FROM assets_current',
+    )
     expect(usage.match(/usage_summary/gu)).toHaveLength(1)
     expect(usage).not.toContain('maintenance_history')
   })
@@ -106,8 +114,12 @@ describe('the last ping', () => {
     expect(executed.length).toBeLessThanOrEqual(9)
     expect(await value(`SELECT zone FROM last_ping('WEEK')`)).toBe('3')
     expect(await value(`SELECT zone FROM last_ping('SILENT')`)).toBe('20')
-    expect(await value(`SELECT zone FROM last_ping('WEEK', until => now() - INTERVAL '9 days 1 hour')`)).toBe('10')
-    expect(await value(`SELECT zone FROM last_ping('WEEK', since => now() - INTERVAL '1 hour')`)).toBeUndefined()
+    expect(await value(`SELECT zone FROM last_ping('WEEK', until => now() - INTERVAL '9 days 1 hour')`)).toBe(
+      '10',
+    )
+    expect(
+      await value(`SELECT zone FROM last_ping('WEEK', since => now() - INTERVAL '1 hour')`),
+    ).toBeUndefined()
   })
 })
 
@@ -123,7 +135,8 @@ describe('what is not known', () => {
       safety_inspection_frequency_days: 30,
       last_safety_inspection_date: '2026-01-01',
     })
-    const expiry = 'SELECT kind, status, expires_on::text FROM certification_expiry WHERE asset_id = $1 ORDER BY kind'
+    const expiry =
+      'SELECT kind, status, expires_on::text FROM certification_expiry WHERE asset_id = $1 ORDER BY kind'
     expect(await query(expiry, [id])).toEqual([
       { kind: 'CALIBRATION', status: 'NEVER', expires_on: null },
       { kind: 'SAFETY_INSPECTION', status: 'EXPIRED', expires_on: '2026-01-31' },
@@ -142,13 +155,23 @@ describe('what is not known', () => {
 
   it('makes no asset at home, nor away', async () => {
     const id = await asset()
-    const where = 'SELECT is_at_home, seen_in_facility_code FROM active_assets_with_location WHERE asset_id = $1'
+    const where =
+      'SELECT is_at_home, seen_in_facility_code FROM active_assets_with_location WHERE asset_id = $1'
     expect(await query(where, [id])).toEqual([{ is_at_home: null, seen_in_facility_code: null }])
-    await query(`INSERT INTO buildings (id, facility_id, building_code, building_name) VALUES ('b', 'f', 'B', 'B')`)
-    await query(`INSERT INTO floors (id, building_id, floor_number, floor_name) VALUES ('fl', 'b', 0, 'Ground')`)
-    await query(`INSERT INTO rooms (id, floor_id, room_code, room_name) VALUES ('home', 'fl', 'H', 'H'), ('hall', 'fl', 'I', 'I')`)
+    await query(
+      `INSERT INTO buildings (id, facility_id, building_code, building_name) VALUES ('b', 'f', 'B', 'B')`,
+    )
+    await query(
+      `INSERT INTO floors (id, building_id, floor_number, floor_name) VALUES ('fl', 'b', 0, 'Ground')`,
+    )
+    await query(
+      `INSERT INTO rooms (id, floor_id, room_code, room_name) VALUES ('home', 'fl', 'H', 'H'), ('hall', 'fl', 'I', 'I')`,
+    )
     await query(`UPDATE assets SET home_room_id = 'home' WHERE id = $1`, [id])
-    await query(`INSERT INTO tag_assignments (tag_id, asset_id, valid_from) VALUES ('AWAY', $1, '-infinity')`, [id])
+    await query(
+      `INSERT INTO tag_assignments (tag_id, asset_id, valid_from) VALUES ('AWAY', $1, '-infinity')`,
+      [id],
+    )
     await query(
       `INSERT INTO location_history (t, facility_id, gateway_id, tag_id, room_id)
        VALUES (now() - INTERVAL '3 minutes', 'h1', 'g', 'AWAY', 'home'), (now() - INTERVAL '2 minutes', 'h1', 'g', 'AWAY', NULL),

@@ -36,14 +36,25 @@ describe('history', () => {
       `INSERT INTO maintenance_history (asset_id, work_order_type, summary, assigned_to_id) VALUES ($1, 'INSPECTION', 'x', 'technician') RETURNING id`,
       [id],
     )
-    await query(`INSERT INTO maintenance_event_logs (maintenance_id, asset_id, event_type) VALUES ($1, $2, 'x')`, [work, id])
-    await query(`INSERT INTO asset_scan_logs (asset_id, qr_payload, scanned_by_id) VALUES ($1, 'x', 'scanner')`, [id])
+    await query(
+      `INSERT INTO maintenance_event_logs (maintenance_id, asset_id, event_type) VALUES ($1, $2, 'x')`,
+      [work, id],
+    )
+    await query(
+      `INSERT INTO asset_scan_logs (asset_id, qr_payload, scanned_by_id) VALUES ($1, 'x', 'scanner')`,
+      [id],
+    )
     await query(
       `INSERT INTO media_attachments (asset_id, media_type, url, uploaded_by_id) VALUES ($1, 'x', 'x', 'uploader')`,
       [id],
     )
-    await query(`INSERT INTO tag_assignments (tag_id, asset_id, assigned_by_id) VALUES ('X', $1, 'tagger')`, [id])
-    await query(`UPDATE assets SET assigned_user_id = 'borrower', secondary_custodian_id = 'second' WHERE id = $1`, [id])
+    await query(`INSERT INTO tag_assignments (tag_id, asset_id, assigned_by_id) VALUES ('X', $1, 'tagger')`, [
+      id,
+    ])
+    await query(
+      `UPDATE assets SET assigned_user_id = 'borrower', secondary_custodian_id = 'second' WHERE id = $1`,
+      [id],
+    )
     for (const person of ['technician', 'scanner', 'uploader', 'tagger', 'borrower', 'second'])
       expect(await refusal('DELETE FROM users WHERE id = $1', [person])).toMatch(/_fkey$/u)
     expect(await refusal('DELETE FROM maintenance_history WHERE id = $1', [work])).toBe(
@@ -52,14 +63,21 @@ describe('history', () => {
   })
 
   it('keeps the rooms it names, and with them their building', async () => {
-    await query(`INSERT INTO buildings (id, facility_id, building_code, building_name) VALUES ('b', 'f', 'B', 'B')`)
-    await query(`INSERT INTO floors (id, building_id, floor_number, floor_name) VALUES ('fl', 'b', 0, 'Ground')`)
+    await query(
+      `INSERT INTO buildings (id, facility_id, building_code, building_name) VALUES ('b', 'f', 'B', 'B')`,
+    )
+    await query(
+      `INSERT INTO floors (id, building_id, floor_number, floor_name) VALUES ('fl', 'b', 0, 'Ground')`,
+    )
     await query(
       `INSERT INTO rooms (id, floor_id, room_code, room_name) SELECT r, 'fl', r, r FROM unnest(ARRAY['home', 'given', 'left']) AS r`,
     )
     const id = await asset({ home_room_id: 'home' })
     await query(`INSERT INTO assignment_history (asset_id, user_id, room_id) VALUES ($1, 'u', 'given')`, [id])
-    await query(`INSERT INTO transfer_history (asset_id, to_facility_id, from_room_id) VALUES ($1, 'f', 'left')`, [id])
+    await query(
+      `INSERT INTO transfer_history (asset_id, to_facility_id, from_room_id) VALUES ($1, 'f', 'left')`,
+      [id],
+    )
     for (const room of ['home', 'given', 'left'])
       expect(await refusal('DELETE FROM rooms WHERE id = $1', [room])).toMatch(/_fkey$/u)
     expect(await refusal(`DELETE FROM buildings WHERE id = 'b'`)).toMatch(/_fkey$/u)

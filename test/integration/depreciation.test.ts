@@ -225,9 +225,9 @@ describe('the retention of usage_logs', () => {
       expect(await logged()).toBe(1)
       expect(await facts()).toEqual(before)
     }
-    expect(await query('SELECT usage_hours_before_logs::float8 AS hours FROM assets WHERE id = $1', [id])).toEqual([
-      { hours: 13 },
-    ])
+    expect(
+      await query('SELECT usage_hours_before_logs::float8 AS hours FROM assets WHERE id = $1', [id]),
+    ).toEqual([{ hours: 13 }])
   })
 
   it('counts a session that reaches beyond what is dropped once', async () => {

@@ -156,7 +156,9 @@ describe('completed work that turns out to be a mistake', () => {
   it('counts as what it is corrected to, for the asset it is corrected to', async () => {
     const [one, two] = [await asset({ pm_frequency_days: 30 }), await asset({ pm_frequency_days: 30 })]
     const id = await order(one, 'INSPECTION', '2026-03-01T00:00Z')
-    await query(`UPDATE maintenance_history SET work_order_type = 'PREVENTIVE_MAINTENANCE' WHERE id = $1`, [id])
+    await query(`UPDATE maintenance_history SET work_order_type = 'PREVENTIVE_MAINTENANCE' WHERE id = $1`, [
+      id,
+    ])
     expect(await pm(one)).toEqual(march)
     expect(await value(`SELECT last_safety_inspection_date FROM assets WHERE id = $1`, [one])).toBeNull()
     await query(`UPDATE maintenance_history SET asset_id = $2 WHERE id = $1`, [id, two])
@@ -165,7 +167,11 @@ describe('completed work that turns out to be a mistake', () => {
   })
 
   it('leaves a date that somebody entered by hand', async () => {
-    const id = await asset({ pm_frequency_days: 30, last_pm_date: '2026-04-01', next_pm_due_date: '2026-05-01' })
+    const id = await asset({
+      pm_frequency_days: 30,
+      last_pm_date: '2026-04-01',
+      next_pm_due_date: '2026-05-01',
+    })
     const old = await order(id, 'PREVENTIVE_MAINTENANCE', '2026-03-01T00:00Z')
     await query(`DELETE FROM maintenance_history WHERE id = $1`, [old])
     expect(await pm(id)).toEqual([{ last: '2026-04-01', next: '2026-05-01' }])

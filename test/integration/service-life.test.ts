@@ -36,7 +36,12 @@ describe('downtime', () => {
     const id = await asset()
     await failure(id, { ...done, reported_at: '2026-01-01T00:00Z', completed_at: '2026-01-02T00:00Z' })
     await failure(id, { ...done, reported_at: '2026-01-01T12:00Z', completed_at: '2026-01-02T12:00Z' })
-    await failure(id, { ...done, reported_at: '2026-01-05T00:00Z', completed_at: '2026-01-07T00:00Z', downtime_hours: 3 })
+    await failure(id, {
+      ...done,
+      reported_at: '2026-01-05T00:00Z',
+      completed_at: '2026-01-07T00:00Z',
+      downtime_hours: 3,
+    })
     expect(await down(id)).toBe(39)
   })
 })
@@ -72,7 +77,8 @@ describe('what is retired', () => {
 
   it('has its last day from the change of its status where nobody says it, and keeps it when it is disposed of', async () => {
     const id = await asset()
-    const retired = async (): Promise<unknown> => value('SELECT retired_on::text FROM assets WHERE id = $1', [id])
+    const retired = async (): Promise<unknown> =>
+      value('SELECT retired_on::text FROM assets WHERE id = $1', [id])
     await query(`UPDATE assets SET asset_status = 'RETIRED' WHERE id = $1`, [id])
     expect(await retired()).toBe(await value(`SELECT facility_date('f')::text`))
     await query(`UPDATE assets SET retired_on = '2026-01-01' WHERE id = $1`, [id])
@@ -81,6 +87,8 @@ describe('what is retired', () => {
     await query(`UPDATE assets SET asset_status = 'ACTIVE' WHERE id = $1`, [id])
     expect(await retired()).toBeNull()
     const entered = await asset({ asset_status: 'RETIRED', status_changed_at: '2025-05-05T00:00Z' })
-    expect(await value('SELECT end_of_service(a)::text FROM assets a WHERE id = $1', [entered])).toBe('2025-05-05')
+    expect(await value('SELECT end_of_service(a)::text FROM assets a WHERE id = $1', [entered])).toBe(
+      '2025-05-05',
+    )
   })
 })
