@@ -5,6 +5,7 @@
 -- ON DELETE: an asset is deleted by deleted_at, never by DELETE while anything refers to it; what it refers to cannot be deleted
 -- under it (RESTRICT). Only where it is at the moment may vanish, when a plan is drawn anew: that is then unknown (SET NULL).
 
+-- NaN is greater than every number, and one in a column is one in every sum of it: < 'NaN'. An infinite date ends every report.
 CREATE TABLE assets (
     id                         text        PRIMARY KEY DEFAULT gen_random_uuid()::text,
     organization_id            text        NOT NULL REFERENCES organizations ON DELETE RESTRICT,
@@ -28,7 +29,7 @@ CREATE TABLE assets (
     asset_status               asset_status NOT NULL DEFAULT 'ACTIVE',
     status_changed_at          timestamptz NOT NULL DEFAULT now(),
     status_reason              text,
-    retired_on                 date,
+    retired_on                 date        CHECK (isfinite(retired_on)),
     criticality_level          criticality_level NOT NULL DEFAULT 'MEDIUM',
     is_life_supporting         boolean     NOT NULL DEFAULT false,
 
@@ -36,32 +37,32 @@ CREATE TABLE assets (
     vendor_id                  text        REFERENCES vendors ON DELETE RESTRICT,
     purchase_order_number      text,
     invoice_number             text,
-    purchase_date              date,
-    delivery_date              date,
-    installation_date          date,
-    commissioning_date         date,
-    purchase_cost              numeric(14, 2) CHECK (purchase_cost >= 0),
-    installation_cost          numeric(14, 2) CHECK (installation_cost >= 0),
+    purchase_date              date        CHECK (isfinite(purchase_date)),
+    delivery_date              date        CHECK (isfinite(delivery_date)),
+    installation_date          date        CHECK (isfinite(installation_date)),
+    commissioning_date         date        CHECK (isfinite(commissioning_date)),
+    purchase_cost              numeric(14, 2) CHECK (purchase_cost >= 0 AND purchase_cost < 'NaN'),
+    installation_cost          numeric(14, 2) CHECK (installation_cost >= 0 AND installation_cost < 'NaN'),
     currency                   text        NOT NULL DEFAULT 'USD' CHECK (currency ~ '^[A-Z]{3}$'),
     funding_source             text,
     grant_number               text,
-    replacement_cost           numeric(14, 2) CHECK (replacement_cost >= 0),
-    residual_value             numeric(14, 2) CHECK (residual_value >= 0),
+    replacement_cost           numeric(14, 2) CHECK (replacement_cost >= 0 AND replacement_cost < 'NaN'),
+    residual_value             numeric(14, 2) CHECK (residual_value >= 0 AND residual_value < 'NaN'),
 
     -- warranty, annual (AMC) and comprehensive (CMC) maintenance contracts, service level
-    warranty_start_date        date,
-    warranty_end_date          date,
+    warranty_start_date        date        CHECK (isfinite(warranty_start_date)),
+    warranty_end_date          date        CHECK (isfinite(warranty_end_date)),
     warranty_terms             text,
     amc_vendor_id              text        REFERENCES vendors ON DELETE RESTRICT,
     amc_contract_number        text,
-    amc_start_date             date,
-    amc_end_date               date,
-    amc_annual_cost            numeric(14, 2) CHECK (amc_annual_cost >= 0),
+    amc_start_date             date        CHECK (isfinite(amc_start_date)),
+    amc_end_date               date        CHECK (isfinite(amc_end_date)),
+    amc_annual_cost            numeric(14, 2) CHECK (amc_annual_cost >= 0 AND amc_annual_cost < 'NaN'),
     cmc_vendor_id              text        REFERENCES vendors ON DELETE RESTRICT,
     cmc_contract_number        text,
-    cmc_start_date             date,
-    cmc_end_date               date,
-    cmc_annual_cost            numeric(14, 2) CHECK (cmc_annual_cost >= 0),
+    cmc_start_date             date        CHECK (isfinite(cmc_start_date)),
+    cmc_end_date               date        CHECK (isfinite(cmc_end_date)),
+    cmc_annual_cost            numeric(14, 2) CHECK (cmc_annual_cost >= 0 AND cmc_annual_cost < 'NaN'),
     service_level              service_level,
     uptime_guarantee_pct       numeric(5, 2) CHECK (uptime_guarantee_pct BETWEEN 0 AND 100),
 
@@ -73,17 +74,17 @@ CREATE TABLE assets (
     ip_address                 inet,
     hostname                   text,
     power_requirements         text,
-    voltage_v                  double precision CHECK (voltage_v > 0),
-    power_w                    double precision CHECK (power_w >= 0),
+    voltage_v                  double precision CHECK (voltage_v > 0 AND voltage_v < 'Infinity'),
+    power_w                    double precision CHECK (power_w >= 0 AND power_w < 'Infinity'),
     battery_type               text,
-    weight_kg                  double precision CHECK (weight_kg > 0),
-    width_cm                   double precision CHECK (width_cm > 0),
-    depth_cm                   double precision CHECK (depth_cm > 0),
-    height_cm                  double precision CHECK (height_cm > 0),
+    weight_kg                  double precision CHECK (weight_kg > 0 AND weight_kg < 'Infinity'),
+    width_cm                   double precision CHECK (width_cm > 0 AND width_cm < 'Infinity'),
+    depth_cm                   double precision CHECK (depth_cm > 0 AND depth_cm < 'Infinity'),
+    height_cm                  double precision CHECK (height_cm > 0 AND height_cm < 'Infinity'),
     is_calibration_required    boolean     NOT NULL DEFAULT false,
     calibration_frequency_days integer     CHECK (calibration_frequency_days > 0),
-    last_calibration_date      date,
-    next_calibration_date      date,
+    last_calibration_date      date        CHECK (isfinite(last_calibration_date)),
+    next_calibration_date      date        CHECK (isfinite(next_calibration_date)),
     operating_temperature_min_c double precision,
     operating_temperature_max_c double precision,
     operating_humidity_min_pct double precision CHECK (operating_humidity_min_pct BETWEEN 0 AND 100),
@@ -94,16 +95,16 @@ CREATE TABLE assets (
     fda_registration_number    text,
     fda_510k_number            text,
     ce_certificate_number      text,
-    ce_certificate_expires_on  date,
+    ce_certificate_expires_on  date        CHECK (isfinite(ce_certificate_expires_on)),
     iso_certificate_number     text,
-    iso_certificate_expires_on date,
+    iso_certificate_expires_on date        CHECK (isfinite(iso_certificate_expires_on)),
     recall_status              recall_status NOT NULL DEFAULT 'NONE',
     recall_notice_number       text,
-    recall_notice_date         date,
-    recall_resolved_on         date,
+    recall_notice_date         date        CHECK (isfinite(recall_notice_date)),
+    recall_resolved_on         date        CHECK (isfinite(recall_resolved_on)),
     safety_inspection_frequency_days integer CHECK (safety_inspection_frequency_days > 0),
-    last_safety_inspection_date date,
-    next_safety_inspection_date date,
+    last_safety_inspection_date date        CHECK (isfinite(last_safety_inspection_date)),
+    next_safety_inspection_date date        CHECK (isfinite(next_safety_inspection_date)),
     waste_handling             waste_handling NOT NULL DEFAULT 'STANDARD',
     requires_operator_certification boolean NOT NULL DEFAULT false,
     operator_certification_type text,
@@ -113,8 +114,8 @@ CREATE TABLE assets (
 
     -- preventive maintenance
     pm_frequency_days          integer     CHECK (pm_frequency_days > 0),
-    last_pm_date               date,
-    next_pm_due_date           date,
+    last_pm_date               date        CHECK (isfinite(last_pm_date)),
+    next_pm_due_date           date        CHECK (isfinite(next_pm_due_date)),
     pm_procedure               text,
     pm_estimated_minutes       integer     CHECK (pm_estimated_minutes > 0),
     is_pm_auto_work_order      boolean     NOT NULL DEFAULT false,
@@ -144,9 +145,9 @@ CREATE TABLE assets (
     home_room_id               text        REFERENCES rooms ON DELETE RESTRICT,
 
     -- usage
-    usage_hours_before_logs    numeric(12, 2) NOT NULL DEFAULT 0 CHECK (usage_hours_before_logs >= 0),
+    usage_hours_before_logs    numeric(12, 2) NOT NULL DEFAULT 0 CHECK (usage_hours_before_logs >= 0 AND usage_hours_before_logs < 'NaN'),
     usage_cycles_before_logs   bigint      NOT NULL DEFAULT 0 CHECK (usage_cycles_before_logs >= 0),
-    usage_units_before_logs    numeric(16, 2) NOT NULL DEFAULT 0 CHECK (usage_units_before_logs >= 0),
+    usage_units_before_logs    numeric(16, 2) NOT NULL DEFAULT 0 CHECK (usage_units_before_logs >= 0 AND usage_units_before_logs < 'NaN'),
     expected_hours_per_day     numeric(4, 2) NOT NULL DEFAULT 24 CHECK (expected_hours_per_day > 0 AND expected_hours_per_day <= 24),
     assigned_user_id           text        REFERENCES users ON DELETE RESTRICT,
     assigned_department_id     text        REFERENCES departments ON DELETE RESTRICT,
@@ -158,15 +159,15 @@ CREATE TABLE assets (
     -- financial
     depreciation_method        depreciation_method NOT NULL DEFAULT 'STRAIGHT_LINE',
     useful_life_years          integer     NOT NULL CHECK (useful_life_years BETWEEN 1 AND 100),
-    useful_life_units          numeric(16, 2) CHECK (useful_life_units > 0),
+    useful_life_units          numeric(16, 2) CHECK (useful_life_units > 0 AND useful_life_units < 'NaN'),
     depreciation_rate          numeric(6, 5) CHECK (depreciation_rate > 0 AND depreciation_rate < 1),
-    depreciation_start_date    date,
-    salvage_value              numeric(14, 2) NOT NULL DEFAULT 0 CHECK (salvage_value >= 0),
+    depreciation_start_date    date        CHECK (isfinite(depreciation_start_date)),
+    salvage_value              numeric(14, 2) NOT NULL DEFAULT 0 CHECK (salvage_value >= 0 AND salvage_value < 'NaN'),
     lifetime_maintenance_cost_before_records numeric(14, 2) NOT NULL DEFAULT 0
-                               CHECK (lifetime_maintenance_cost_before_records >= 0),
-    downtime_cost_per_hour     numeric(14, 2) CHECK (downtime_cost_per_hour >= 0),
-    annual_operating_cost      numeric(14, 2) CHECK (annual_operating_cost >= 0),
-    annual_revenue             numeric(14, 2) CHECK (annual_revenue >= 0),
+                               CHECK (lifetime_maintenance_cost_before_records >= 0 AND lifetime_maintenance_cost_before_records < 'NaN'),
+    downtime_cost_per_hour     numeric(14, 2) CHECK (downtime_cost_per_hour >= 0 AND downtime_cost_per_hour < 'NaN'),
+    annual_operating_cost      numeric(14, 2) CHECK (annual_operating_cost >= 0 AND annual_operating_cost < 'NaN'),
+    annual_revenue             numeric(14, 2) CHECK (annual_revenue >= 0 AND annual_revenue < 'NaN'),
     gl_account                 text,
 
     -- custody
@@ -264,8 +265,10 @@ COMMENT ON COLUMN assets.lifetime_maintenance_cost_before_records IS 'in currenc
 COMMENT ON COLUMN assets.version IS 'counts edits; an update that names another version than the row has is refused';
 COMMENT ON COLUMN assets.current_facility_id IS 'where it is, and whose time zone decides on which day something is due';
 
--- The pair names one device; a row that was deleted may be entered again.
-CREATE UNIQUE INDEX assets_udi ON assets (udi_di, udi_pi) WHERE udi_di IS NOT NULL AND udi_pi IS NOT NULL AND deleted_at IS NULL;
+-- The pair names one device when there is a serial number (21) in it: a lot (10) or an expiry date is that of many. A row that was
+-- deleted may be entered again, and a device may be in the books of two organizations, the seller's and the buyer's.
+CREATE UNIQUE INDEX assets_udi ON assets (organization_id, udi_di, udi_pi)
+    WHERE udi_di IS NOT NULL AND udi_pi LIKE '%(21)%' AND deleted_at IS NULL;
 -- Not unique: two makers may print the same number, and old data holds placeholders.
 CREATE INDEX assets_serial_number ON assets (serial_number);
 CREATE INDEX assets_facility_status ON assets (current_facility_id, asset_status) WHERE deleted_at IS NULL;

@@ -42,11 +42,11 @@ CREATE TABLE maintenance_history (
     scheduled_for     timestamptz,
     started_at        timestamptz,
     completed_at      timestamptz,
-    downtime_hours    double precision CHECK (downtime_hours >= 0),
-    labor_hours       double precision CHECK (labor_hours >= 0),
-    labor_cost        numeric(14, 2) NOT NULL DEFAULT 0 CHECK (labor_cost >= 0),
-    parts_cost        numeric(14, 2) NOT NULL DEFAULT 0 CHECK (parts_cost >= 0),
-    external_cost     numeric(14, 2) NOT NULL DEFAULT 0 CHECK (external_cost >= 0),
+    downtime_hours    double precision CHECK (downtime_hours >= 0 AND downtime_hours < 'Infinity'),
+    labor_hours       double precision CHECK (labor_hours >= 0 AND labor_hours < 'Infinity'),
+    labor_cost        numeric(14, 2) NOT NULL DEFAULT 0 CHECK (labor_cost >= 0 AND labor_cost < 'NaN'),
+    parts_cost        numeric(14, 2) NOT NULL DEFAULT 0 CHECK (parts_cost >= 0 AND parts_cost < 'NaN'),
+    external_cost     numeric(14, 2) NOT NULL DEFAULT 0 CHECK (external_cost >= 0 AND external_cost < 'NaN'),
     total_cost        numeric(14, 2) GENERATED ALWAYS AS (labor_cost + parts_cost + external_cost) STORED,
     checklist         jsonb,
     metadata          jsonb,
@@ -64,6 +64,8 @@ COMMENT ON COLUMN maintenance_history.priority IS 'low, medium, high, urgent, or
 CREATE INDEX maintenance_history_asset ON maintenance_history (asset_id, reported_at DESC);
 CREATE INDEX maintenance_history_open ON maintenance_history (work_order_status, scheduled_for) WHERE completed_at IS NULL;
 CREATE INDEX maintenance_history_assigned ON maintenance_history (assigned_to_id);
+CREATE INDEX maintenance_history_requested ON maintenance_history (requested_by_id);
+CREATE INDEX maintenance_history_vendor ON maintenance_history (vendor_id);
 
 CREATE TABLE maintenance_event_logs (
     id             text        PRIMARY KEY DEFAULT gen_random_uuid()::text,
@@ -89,7 +91,7 @@ CREATE TABLE spare_parts (
     compatible_models   text[]      NOT NULL DEFAULT '{}',
     quantity_on_hand    integer     NOT NULL DEFAULT 0 CHECK (quantity_on_hand >= 0),
     reorder_level       integer     NOT NULL DEFAULT 0 CHECK (reorder_level >= 0),
-    unit_cost           numeric(14, 2) CHECK (unit_cost >= 0),
+    unit_cost           numeric(14, 2) CHECK (unit_cost >= 0 AND unit_cost < 'NaN'),
     currency            text        NOT NULL DEFAULT 'USD' CHECK (currency ~ '^[A-Z]{3}$'),
     lead_time_days      integer     CHECK (lead_time_days >= 0),
     expires_on          date,
@@ -201,6 +203,7 @@ CREATE TABLE training_records (
 );
 COMMENT ON TABLE training_records IS 'Who may operate what: for one asset, or for all of a model.';
 CREATE INDEX training_records_user ON training_records (user_id);
+CREATE INDEX training_records_asset ON training_records (asset_id);
 CREATE INDEX training_records_expiry ON training_records (expires_on);
 
 CREATE TABLE asset_relationships (

@@ -11,7 +11,7 @@ CREATE TABLE usage_logs (
     department_id text        REFERENCES departments ON DELETE RESTRICT,
     room_id       text,
     cycles        integer     NOT NULL DEFAULT 0 CHECK (cycles >= 0),
-    units         numeric(16, 2) NOT NULL DEFAULT 0 CHECK (units >= 0),
+    units         numeric(16, 2) NOT NULL DEFAULT 0 CHECK (units >= 0 AND units < 'NaN'),
     purpose       text,
     source        text        NOT NULL DEFAULT 'MANUAL' CHECK (source IN ('MANUAL', 'DEVICE', 'RTLS', 'EHR')),
     metadata      jsonb,

@@ -4,7 +4,8 @@
 CREATE OR REPLACE FUNCTION touch_updated_at() RETURNS trigger
 LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
-    IF NEW IS DISTINCT FROM OLD THEN
+    -- A generated column is not there yet in NEW.
+    IF to_jsonb(NEW) - 'total_cost' IS DISTINCT FROM to_jsonb(OLD) - 'total_cost' THEN
         NEW.updated_at := now();
     END IF;
     RETURN NEW;

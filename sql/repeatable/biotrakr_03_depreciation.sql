@@ -71,7 +71,7 @@ CREATE OR REPLACE FUNCTION depreciated_value(
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT round(CASE
         WHEN years <= 0 THEN cost
-        WHEN method = 'UNITS_OF_PRODUCTION' THEN cost - (cost - salvage) * least(1, units_share)
+        WHEN method = 'UNITS_OF_PRODUCTION' THEN cost - (cost - salvage) * CASE WHEN units_share < 1 THEN units_share WHEN units_share >= 1 THEN 1 END
         ELSE before + (after - before) * (years - floor(years))
     END, 2)
     FROM (SELECT

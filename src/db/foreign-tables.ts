@@ -1,5 +1,5 @@
 /**
- * Does the database hold tables that stand in the way of a migration? Asked before anything is changed, the extension included:
+ * Does the database hold tables or types that stand in the way of a migration? Asked before anything is changed, the extension included:
  * a database of BioTrakr v1 is upgraded, not migrated, and somebody else's tables are not ours to build upon.
  */
 import type pg from 'pg'
@@ -28,7 +28,10 @@ export async function refuseForeignTables(
          WHERE a.attrelid = c.oid AND NOT a.attisdropped) AS is_v1
        FROM pg_class c
        WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'public') AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-       ORDER BY c.relname`,
+       UNION ALL
+       SELECT t.typname, current_database(), false FROM pg_type t
+       WHERE t.typnamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'public') AND t.typtype IN ('e', 'd', 'r')
+       ORDER BY name`,
     )
     const isLedger = rows.some(({ name }) => name === 'rtls_schema_migrations')
     const applied = isLedger
@@ -36,7 +39,7 @@ export async function refuseForeignTables(
       : { rows: [] }
     const done = new Set(applied.rows.map(({ name }) => name))
     const wanted = new Set(
-      migrations.filter(({ name }) => !done.has(name)).flatMap(({ text }) => tablesMadeBy(text)),
+      migrations.filter(({ name }) => !done.has(name)).flatMap(({ text }) => namesMadeBy(text)),
     )
     const inTheWay = rows.filter(({ name }) => wanted.has(name))
     const [first] = inTheWay
@@ -55,8 +58,8 @@ export async function refuseForeignTables(
   }
 }
 
-const tablesMadeBy = (sql: string): string[] =>
+const namesMadeBy = (sql: string): string[] =>
   Array.from(
-    sql.matchAll(/^CREATE (?:TABLE|MATERIALIZED VIEW) (?:public\.)?(\w+)/gmu),
+    sql.matchAll(/^CREATE (?:TABLE|MATERIALIZED VIEW|TYPE) (?:public\.)?(\w+)/gmu),
     ([, name = '']) => name,
   )

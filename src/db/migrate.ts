@@ -39,9 +39,16 @@ export function readMigrations(folder: string = sqlFolder): MigrationSet {
   return { migrations: read('migrations'), repeatable: read('repeatable') }
 }
 
+interface PendingFile {
+  readonly file: SqlFile
+  readonly isRepeatable: boolean
+  /** It is applied as it is, and runs once more. */
+  readonly isAgain: boolean
+}
+
 export interface MigrationPlan {
   /** Files to run, in order. */
-  readonly pending: readonly { readonly file: SqlFile; readonly isRepeatable: boolean }[]
+  readonly pending: readonly PendingFile[]
   readonly applied: readonly string[]
   /** Applied by another, newer version of rtls-ingest. */
   readonly unknown: readonly string[]
@@ -74,8 +81,8 @@ export async function migrate(
       await client.query(ledgerSql)
       const { pending } = await plan(client, files)
       const names: string[] = []
-      for (const { file } of pending) {
-        if (!(await applyFile(client, file))) continue
+      for (const { file, isAgain } of pending) {
+        if (!(await applyFile(client, file, isAgain))) continue
         names.push(file.name)
         onApplied(file.name)
       }
@@ -137,11 +144,15 @@ async function plan(client: pg.Client, files: MigrationSet): Promise<MigrationPl
   const migrations = files.migrations.filter((file) => !applied.has(file.name))
   return {
     pending: [
-      ...migrations.map((file) => ({ file, isRepeatable: false })),
+      ...migrations.map((file) => ({ file, isRepeatable: false, isAgain: false })),
       // After a migration all of them: a view that says a.* has the columns of the day it was made.
       ...files.repeatable
         .filter((file) => migrations.length > 0 || applied.get(file.name) !== file.checksum)
-        .map((file) => ({ file, isRepeatable: true })),
+        .map((file) => ({
+          file,
+          isRepeatable: true,
+          isAgain: applied.get(file.name) === file.checksum,
+        })),
     ],
     applied: [...applied.keys()].toSorted(),
     unknown: [...applied.keys()].filter((name) => !known.has(name)).toSorted(),
@@ -149,14 +160,14 @@ async function plan(client: pg.Client, files: MigrationSet): Promise<MigrationPl
 }
 
 /** False when another process was first. The embedded database is one backend, where advisory locks exclude nobody; its transactions do. */
-async function applyFile(client: pg.Client, file: SqlFile): Promise<boolean> {
+async function applyFile(client: pg.Client, file: SqlFile, isAgain: boolean): Promise<boolean> {
   await client.query('BEGIN')
   try {
     const applied = await client.query(
       'SELECT FROM rtls_schema_migrations WHERE name = $1 AND checksum = $2',
       [file.name, file.checksum],
     )
-    if (applied.rowCount === 1) {
+    if (applied.rowCount === 1 && !isAgain) {
       await client.query('ROLLBACK')
       return false
     }

@@ -83,3 +83,58 @@ describe('history', () => {
     expect(await refusal(`DELETE FROM buildings WHERE id = 'b'`)).toMatch(/_fkey$/u)
   })
 })
+
+describe('a UDI', () => {
+  it('names one device of an organization only with a serial number in it', async () => {
+    const lot = { udi_di: '(01)00000000000017', udi_pi: '(10)LOT(17)300101' }
+    await asset(lot)
+    await asset(lot)
+    const serial = { ...lot, udi_pi: '(10)LOT(21)7' }
+    await asset(serial)
+    await expect(asset(serial)).rejects.toThrow(/assets_udi/u)
+    await query(`INSERT INTO organizations (id, name) VALUES ('o2', 'Buyer')`)
+    await asset({ ...serial, organization_id: 'o2' })
+  })
+})
+
+describe('what nobody said', () => {
+  it('is no change of a work order, and no unit of production', async () => {
+    const id = await asset()
+    const work = await value(
+      `INSERT INTO maintenance_history (asset_id, work_order_type, summary, labor_cost, updated_at)
+       VALUES ($1, 'INSPECTION', 'x', 5, '2026-01-01') RETURNING id`,
+      [id],
+    )
+    const touched = async (): Promise<unknown> =>
+      value(`SELECT updated_at > '2026-01-02' FROM maintenance_history WHERE id = $1`, [work])
+    await query(`UPDATE maintenance_history SET summary = 'x' WHERE id = $1`, [work])
+    expect(await touched()).toBe(false)
+    await query(`UPDATE maintenance_history SET labor_cost = 6 WHERE id = $1`, [work])
+    expect(await touched()).toBe(true)
+    expect(await value(`SELECT depreciated_value('UNITS_OF_PRODUCTION', 100, 10, 5, 1)`)).toBeNull()
+  })
+})
+
+describe('a session that looks into another schema first', () => {
+  it('changes our assets by our triggers, not namesakes', async () => {
+    const id = await asset({ pm_frequency_days: 30 })
+    await query(`CREATE SCHEMA other`)
+    await query(`CREATE TABLE other.assets (LIKE public.assets)`)
+    await query(`CREATE TABLE other.facilities (LIKE public.facilities)`)
+    await query(`SET search_path = other, public`)
+    try {
+      await query(
+        `INSERT INTO public.maintenance_history (asset_id, work_order_type, work_order_status, summary, completed_at)
+         VALUES ($1, 'PREVENTIVE_MAINTENANCE', 'COMPLETED', 'x', '2026-03-01')`,
+        [id],
+      )
+      await query(`UPDATE public.assets SET asset_status = 'RETIRED' WHERE id = $1`, [id])
+    } finally {
+      await query('RESET search_path')
+      await query('DROP SCHEMA other CASCADE')
+    }
+    expect(
+      await query(`SELECT last_pm_date::text, retired_on IS NOT NULL AS has_end FROM assets WHERE id = $1`, [id]),
+    ).toEqual([{ last_pm_date: '2026-03-01', has_end: true }])
+  })
+})

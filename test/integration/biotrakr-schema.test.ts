@@ -131,6 +131,10 @@ describe('an asset', () => {
     ['ble_mac_address', 'ac:23:3f:a1:b2:c3', 'assets_ble_mac_address_check'],
     ['depreciation_method', 'UNITS_OF_PRODUCTION', 'assets_units_for_units_of_production'],
     ['recall_status', 'CLASS_I', 'assets_recall_named'],
+    ['purchase_cost', 'NaN', 'assets_purchase_cost_check'],
+    ['salvage_value', 'NaN', 'assets_salvage_value_check'],
+    ['purchase_date', 'infinity', 'assets_purchase_date_check'],
+    ['next_pm_due_date', '-infinity', 'assets_next_pm_due_date_check'],
   ])('is refused with %s = %s', async (column, wrong, reason) => {
     await expect(asset({ [column]: wrong })).rejects.toSatisfy(
       (error) => error instanceof pg.DatabaseError && (error.constraint ?? error.code) === reason,

@@ -95,6 +95,17 @@ describe('migrations', () => {
     expect(await query(`SELECT to_regclass('half_done')::text AS found`)).toEqual([{ found: null }])
   })
 
+  it('apply all repeatable files again after a migration', async () => {
+    const files = readMigrations()
+    const added = { name: '9998_added.sql', text: 'SELECT 1', checksum: 'y' }
+    const more = { ...files, migrations: [...files.migrations, added] }
+    expect(await migrate(database.url, undefined, more)).toEqual([
+      added.name,
+      ...files.repeatable.map(({ name }) => name),
+    ])
+    expect(await migrate(database.url, undefined, more)).toEqual([])
+  })
+
   it('apply a repeatable file again when it changed', async () => {
     const files = readMigrations()
     const repeatable = files.repeatable.map((file) => ({ ...file, checksum: `${file.checksum}x` }))
