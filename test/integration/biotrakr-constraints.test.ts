@@ -134,7 +134,9 @@ describe('a session that looks into another schema first', () => {
       await query('DROP SCHEMA other CASCADE')
     }
     expect(
-      await query(`SELECT last_pm_date::text, retired_on IS NOT NULL AS has_end FROM assets WHERE id = $1`, [id]),
+      await query(`SELECT last_pm_date::text, retired_on IS NOT NULL AS has_end FROM assets WHERE id = $1`, [
+        id,
+      ]),
     ).toEqual([{ last_pm_date: '2026-03-01', has_end: true }])
   })
 })
