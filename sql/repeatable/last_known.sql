@@ -7,12 +7,13 @@
 
 CREATE OR REPLACE FUNCTION location_confidence(fix fix_quality, accuracy_m real, age interval) RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE fix WHEN 'position' THEN 0.95 WHEN 'presence' THEN 0.8 WHEN 'approximate' THEN 0.7 WHEN 'proximity' THEN 0.4 ELSE 0.6 END
-        * 5 / greatest(coalesce(accuracy_m, 0), 5)::double precision
-        * 0.5 ^ least(greatest(extract(epoch FROM age), 0) / 28800, 100)::double precision
+    SELECT CASE fix WHEN 'position' THEN 1.0 WHEN 'approximate' THEN 0.5 WHEN 'presence' THEN 0.5 WHEN 'proximity' THEN 0.3 ELSE 0.7 END
+        * CASE WHEN accuracy_m IS NULL THEN 0.8 WHEN accuracy_m <= 2 THEN 1.0 ELSE 2.0 / accuracy_m END
+        * CASE WHEN age <= INTERVAL '5 minutes' THEN 1.0
+            ELSE 300.0 / extract(epoch FROM least(age, INTERVAL '100 years'))::double precision END
 $$;
 COMMENT ON FUNCTION location_confidence(fix_quality, real, interval) IS
-    'How far to trust that a thing is still where it was last located, from 0 to 1: an order, not a probability. By how the place was known (position 0.95, presence 0.8, approximate 0.7, not said 0.6, proximity 0.4), less in proportion where the accuracy is worse than 5 m, half of it every 8 hours.';
+    'How far a location may be relied on, 0 to 1, by a rule anybody can check: what kind of fix (position 1, not said 0.7, approximate and presence 0.5, proximity 0.3) × accuracy (1 up to 2 m, then 2 m / accuracy; 0.8 when not said) × age (1 up to 5 minutes, then 5 minutes / age). No probability: a rank to sort and cut by. location_confidence(''position'', 4, ''10 minutes'') = 0.25.';
 
 CREATE OR REPLACE FUNCTION tag_last_known(tag text, facility text DEFAULT NULL) RETURNS TABLE (
     tag_id text, facility_id text, seen_at timestamptz, placed_at timestamptz, age interval, source text, gateway_id text,

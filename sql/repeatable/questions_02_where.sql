@@ -3,16 +3,6 @@
 -- All questions take an asset by its id. They read the views of schema rtls, so each answers for what its reader may read.
 -- Queries to try: sql/queries/.
 
-CREATE OR REPLACE FUNCTION location_confidence(fix fix_quality, accuracy_m real, age interval) RETURNS double precision
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE fix WHEN 'position' THEN 1.0 WHEN 'approximate' THEN 0.5 WHEN 'presence' THEN 0.5 WHEN 'proximity' THEN 0.3 ELSE 0.7 END
-        * CASE WHEN accuracy_m IS NULL THEN 0.8 WHEN accuracy_m <= 2 THEN 1.0 ELSE 2.0 / accuracy_m END
-        * CASE WHEN age <= INTERVAL '5 minutes' THEN 1.0
-            ELSE 300.0 / extract(epoch FROM least(age, INTERVAL '100 years'))::double precision END
-$$;
-COMMENT ON FUNCTION location_confidence(fix_quality, real, interval) IS
-    'How far a location may be relied on, 0 to 1, by a rule anybody can check: what kind of fix (position 1, not said 0.7, approximate and presence 0.5, proximity 0.3) × accuracy (1 up to 2 m, then 2 m / accuracy; 0.8 when not said) × age (1 up to 5 minutes, then 5 minutes / age). No probability: a rank to sort and cut by. location_confidence(''position'', 4, ''10 minutes'') = 0.25.';
-
 -- Reads the table itself and not the view, because only so does the key answer "the last before" without reading what is
 -- before that; hence SECURITY DEFINER, with the same two conditions as rtls.location_history and a pinned search path.
 CREATE OR REPLACE FUNCTION rtls.last_ping(tag text, since timestamptz, until timestamptz) RETURNS SETOF public.location_history

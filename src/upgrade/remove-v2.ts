@@ -48,8 +48,12 @@ export async function removeObjects(client: pg.ClientBase, state: UpgradeState):
   for (const view of await viewsOfUpgrade(client)) await client.query(`DROP VIEW ${view}`)
   // Jobs of our own outlive the procedure they call, and would fail for ever.
   await client.query(
-    `SELECT delete_job(job_id) FROM timescaledb_information.jobs WHERE proc_schema = 'public' AND proc_name = 'retire_usage_logs'`,
+    `SELECT delete_job(job_id) FROM timescaledb_information.jobs
+     WHERE proc_schema IN ('public', 'rtls') AND proc_name <> ALL ($1)`,
+    [state.foreignObjects],
   )
+  // The analysts' schema is all ours: the migration that makes it would have failed where there was one.
+  await client.query('DROP SCHEMA IF EXISTS rtls CASCADE')
   const { rows } = await client.query<{ kind: string; name: string; signature: string }>(
     `SELECT kind, name, CASE WHEN class = 'pg_proc'::regclass THEN o.oid::regprocedure::text ELSE format('public.%I', name) END AS signature
      FROM (${objectsSql}) o WHERE name <> ALL ($1)`,

@@ -28,7 +28,7 @@ describe('the last known place of a tag', () => {
     await ping('A', '-1 hour', { ...here, room_id: 'FUTURE' })
     expect(
       await query(`SELECT room_id, x, fix::text, accuracy_m, battery_pct, source, seen_at = placed_at AS is_both,
-        extract(epoch FROM age)::int / 60 AS minutes, confidence BETWEEN 0.85 AND 0.9 AS is_fair FROM tag_last_known('A')`),
+        extract(epoch FROM age)::int / 60 AS minutes, confidence BETWEEN 0.07 AND 0.09 AS is_fair FROM tag_last_known('A')`),
     ).toEqual([
       {
         room_id: 'R',
