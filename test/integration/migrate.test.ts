@@ -38,13 +38,14 @@ describe('migrations', () => {
     expect(
       (
         await query<{ job: string }>(
-          `SELECT proc_name || ':' || coalesce(hypertable_name, config ->> 'hypertable') AS job FROM timescaledb_information.jobs
+          `SELECT proc_name || ':' || coalesce(hypertable_name, config ->> 'hypertable', '') AS job FROM timescaledb_information.jobs
            WHERE hypertable_name IS NOT NULL OR proc_schema = 'public'`,
         )
       )
         .map(({ job }) => job)
         .toSorted(),
     ).toEqual([
+      'erase_expired_person_pings:',
       'policy_compression:gateway_1m',
       'policy_compression:iot_sensor_readings',
       'policy_compression:location_1d',
@@ -64,7 +65,9 @@ describe('migrations', () => {
       'policy_retention:location_1m',
       'policy_retention:location_history',
       'policy_retention:room_presence_1m',
+      'refresh_late_rollups:',
       'retire_usage_logs:usage_logs',
+      'watch_restricted_rooms:',
     ])
   })
 
