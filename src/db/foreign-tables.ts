@@ -38,10 +38,14 @@ export async function refuseForeignTables(
       ? await client.query<{ name: string }>('SELECT name FROM public.rtls_schema_migrations')
       : { rows: [] }
     const done = new Set(applied.rows.map(({ name }) => name))
-    const wanted = new Set(
-      migrations.filter(({ name }) => !done.has(name)).flatMap(({ text }) => namesMadeBy(text)),
-    )
-    const inTheWay = rows.filter(({ name }) => wanted.has(name))
+    const madeBy = (isDone: boolean): Set<string> =>
+      new Set(
+        migrations.filter(({ name }) => done.has(name) === isDone).flatMap(({ text }) => namesMadeBy(text)),
+      )
+    const wanted = madeBy(false)
+    // What a migration made, a later one may make anew.
+    const ours = madeBy(true)
+    const inTheWay = rows.filter(({ name }) => wanted.has(name) && !ours.has(name))
     const [first] = inTheWay
     if (first === undefined) return
     if (inTheWay.some((table) => table.is_v1))
