@@ -35,7 +35,11 @@ export async function openService(options: ServiceOptions = {}): Promise<Service
   const service = startService(options)
   await service.cli.waitForLine(/"msg":"running"/u)
   const opened = service.opened()
-  await waitFor(async () => (await opened.readyz()).status === 200, { what: 'readiness' })
+  try {
+    await waitFor(async () => (await opened.readyz()).status === 200, { what: 'readiness' })
+  } catch (error) {
+    throw new Error(`the service did not become ready:\n${opened.output().slice(-3000)}`, { cause: error })
+  }
   return opened
 }
 
