@@ -5,7 +5,7 @@ import type { FormatName } from '../formats/format.ts'
 import { createDecode } from '../ingest/decode.ts'
 import { type Decoded, type Delivery, type Ping, type Rejection, rejectionReasons } from '../ingest/ping.ts'
 import { createRoutes, usualMapping } from '../ingest/routes.ts'
-import { UserError } from '../ops/user-error.ts'
+import { UserError, messageOf } from '../ops/user-error.ts'
 
 export interface DecodeOptions {
   readonly format?: FormatName
@@ -42,13 +42,9 @@ function readPayload(file: string): Buffer {
   try {
     return readFileSync(file === '-' ? 0 : file)
   } catch (error) {
-    throw new UserError(
-      `${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-      1,
-      {
-        cause: error,
-      },
-    )
+    throw new UserError(`${file} cannot be read: ${messageOf(error)}`, 1, {
+      cause: error,
+    })
   }
 }
 

@@ -8,6 +8,7 @@ import { open, readdir, rm, stat, statfs } from 'node:fs/promises'
 import path from 'node:path'
 import type { Config } from '../config-schema.ts'
 import { type Check, type Verdict, fail, formatBytes, ok, skip, warn } from './finding.ts'
+import { messageOf } from '../ops/user-error.ts'
 
 const writes = 20
 /** As much as a small batch. */
@@ -50,10 +51,7 @@ async function lookAtSpeed(place: string, name: string): Promise<Verdict> {
       await rm(file, { force: true })
     }
   } catch (error) {
-    return fail(
-      `${place} cannot be written: ${error instanceof Error ? error.message : String(error)}`,
-      remedy,
-    )
+    return fail(`${place} cannot be written: ${messageOf(error)}`, remedy)
   }
   const median = timesMs.toSorted((a, b) => a - b)[writes / 2] ?? 0
   const said = `${name} can be written; a 4 kiB fsync takes ${median.toFixed(1)} ms (median of ${writes})`

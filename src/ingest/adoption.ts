@@ -9,6 +9,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { Pipeline } from './pipeline-contract.ts'
 import type { SourceOptions } from './mqtt-options.ts'
 import { openSource } from './source.ts'
+import { messageOf } from '../ops/user-error.ts'
 
 /** `kept`: somebody needs it still: its owner is back, the broker refused us, or we are stopping. */
 export type AdoptionOutcome =
@@ -89,7 +90,7 @@ export async function emptySession(
     await source.close({ endsSession: true })
     return { kind: 'emptied', messages }
   } catch (error) {
-    return { kind: 'kept', reason: error instanceof Error ? error.message : String(error) }
+    return { kind: 'kept', reason: messageOf(error) }
   } finally {
     signal.removeEventListener('abort', giveUp)
     await source.close()

@@ -4,7 +4,7 @@
  */
 import { closeSync, openSync, readSync } from 'node:fs'
 import { StringDecoder } from 'node:string_decoder'
-import { UserError } from '../ops/user-error.ts'
+import { UserError, messageOf } from '../ops/user-error.ts'
 
 export interface Line {
   readonly text: string
@@ -67,7 +67,7 @@ function read(handle: number, chunk: Buffer, file: string): number {
 }
 
 const unreadable = (file: string, error: unknown): UserError =>
-  new UserError(`${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`, 1, {
+  new UserError(`${file} cannot be read: ${messageOf(error)}`, 1, {
     cause: error,
   })
 

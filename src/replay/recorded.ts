@@ -2,6 +2,7 @@
 import { quoteUnsafeIntegers } from '../formats/unsafe-integers.ts'
 import type { ReplayOptions } from './options.ts'
 import { readTime } from './times.ts'
+import { messageOf } from '../ops/user-error.ts'
 
 export interface Recorded {
   readonly topic: string
@@ -19,7 +20,7 @@ export function readRecorded(
   try {
     value = JSON.parse(quoteUnsafeIntegers(text))
   } catch (error) {
-    return `not JSON: ${(error instanceof Error ? error.message : String(error)).slice(0, 120)}`
+    return `not JSON: ${messageOf(error).slice(0, 120)}`
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'not an object'
   const { topic = options.topic, payload, encoding, at, tst } = value as Readonly<Record<string, unknown>>

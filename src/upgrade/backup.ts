@@ -4,7 +4,7 @@
  */
 import { cp, mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises'
 import path from 'node:path'
-import { UserError } from '../ops/user-error.ts'
+import { UserError, messageOf } from '../ops/user-error.ts'
 import type { Fingerprints } from './fingerprint.ts'
 import { type Manifest, checksumOf, writeManifest } from './manifest.ts'
 import { type PostgresTools, connectionFor, run } from './postgres-tools.ts'
@@ -26,11 +26,9 @@ export async function prepareBackupDir(directory: string): Promise<string> {
     await probe.close()
     await rm(path.join(absolute, `.probe-${process.pid}`))
   } catch (error) {
-    throw new UserError(
-      `The backup directory ${absolute} cannot be written to: ${error instanceof Error ? error.message : String(error)}`,
-      1,
-      { cause: error },
-    )
+    throw new UserError(`The backup directory ${absolute} cannot be written to: ${messageOf(error)}`, 1, {
+      cause: error,
+    })
   }
   return absolute
 }

@@ -3,7 +3,7 @@
  * Changes nothing but the rollups it refreshes: what it inserts to try is rolled back.
  */
 import type pg from 'pg'
-import { UserError } from '../ops/user-error.ts'
+import { UserError, messageOf } from '../ops/user-error.ts'
 import { type TableComparison, compareAll } from './compare.ts'
 import { readState } from './state.ts'
 import {
@@ -84,7 +84,7 @@ async function tried(
     return await look()
   } catch (error) {
     await client.query('ROLLBACK').catch(() => undefined)
-    return { passed: false, figure: error instanceof Error ? error.message : String(error) }
+    return { passed: false, figure: messageOf(error) }
   }
 }
 
