@@ -7,6 +7,7 @@ export default defineConfig({
   test: {
     include: ['test/{unit,integration,e2e}/**/*.test.ts'],
     globalSetup: ['./test/support/setup.ts'],
+    setupFiles: ['./test/support/seed.ts'],
     reporters: [new CountingReporter()],
     // A process each: the embedded database is WebAssembly with a heap of its own, and a crash must not take the others along.
     pool: 'forks',

@@ -1,5 +1,5 @@
 // Invariants 1, 2, 4 and 6: the ingester, the database and the broker are killed at random moments, under a publisher that
-// keeps its own list of what was acknowledged to it. RTLS_CHAOS_SEED repeats a run, RTLS_CHAOS_ROUNDS makes it longer.
+// keeps its own list of what was acknowledged to it. RTLS_TEST_SEED repeats a run, RTLS_CHAOS_ROUNDS makes it longer.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -10,11 +10,11 @@ import { createRandom } from '../../src/simulate/random.ts'
 import { type KillableDatabase, openKillableDatabase } from '../support/database-process.ts'
 import { openMosquitto } from '../support/mosquitto.ts'
 import { queryOnce } from '../support/query.ts'
+import { testSeed } from '../support/seed.ts'
 import { type Service, openService, startService } from '../support/service.ts'
 import { waitFor } from '../support/wait-for.ts'
 
 const rounds = Number(process.env['RTLS_CHAOS_ROUNDS'] ?? 15)
-const seed = Number(process.env['RTLS_CHAOS_SEED'] ?? Date.now() % 1_000_000)
 
 const closers: (() => Promise<void> | void)[] = []
 afterEach(async () => {
@@ -74,10 +74,10 @@ async function missing(database: KillableDatabase, gateway: Gateway): Promise<nu
 
 describe.each(['commit', 'spool'])('with ACK_MODE=%s', (mode) => {
   it(
-    `${rounds} kills of ingester, database and broker lose nothing that was acknowledged and store nothing twice (RTLS_CHAOS_SEED=${seed})`,
+    `${rounds} kills of ingester, database and broker lose nothing that was acknowledged and store nothing twice (RTLS_TEST_SEED=${testSeed})`,
     { timeout: 60_000 + rounds * 15_000 },
     async () => {
-      const random = createRandom(seed + mode.length)
+      const random = createRandom(testSeed + mode.length)
       const dir = mkdtempSync(path.join(tmpdir(), 'rtls-chaos-'))
       closers.push(() => rmSync(dir, { recursive: true, force: true }))
       const broker = await openMosquitto({

@@ -1,7 +1,7 @@
 // Databases that migrate must leave alone: BioTrakr v1, and somebody else's tables.
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { migrate, planMigrations } from '../../src/db/migrate.ts'
+import { migrate, planMigrations, readMigrations } from '../../src/db/migrate.ts'
 import { type TestDatabase, openTestDatabase } from '../support/database.ts'
 
 let database: TestDatabase
@@ -57,5 +57,17 @@ describe('migrate', () => {
       CREATE TABLE biotrakr_v1.assets (id text PRIMARY KEY, "assetTag" text UNIQUE)`)
     expect((await migrate(database.url)).length).toBeGreaterThan(10)
     expect(await migrate(database.url)).toEqual([])
+  })
+
+  it('goes on where it was stopped, after any of the files: what one made and a later one makes anew is ours', async () => {
+    const { migrations, repeatable } = readMigrations()
+    const halfway = await openTestDatabase()
+    try {
+      for (const [index] of migrations.entries())
+        await migrate(halfway.url, undefined, { migrations: migrations.slice(0, index + 1), repeatable: [] })
+      expect(await migrate(halfway.url)).toEqual(repeatable.map(({ name }) => name))
+    } finally {
+      await halfway.close()
+    }
   })
 })
