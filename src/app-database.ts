@@ -15,6 +15,7 @@ import { templateDir } from './embedded/template.ts'
 import type { Closers } from './ops/closers.ts'
 import type { Logger } from './ops/logger.ts'
 import type { Reports } from './ops/reports.ts'
+import { errorOf } from './ops/user-error.ts'
 
 export interface AppDatabase {
   readonly url: string
@@ -51,7 +52,7 @@ export async function openAppDatabase(
   if (config.ack.mode === 'commit') await preparing
   else
     preparing.catch((error: unknown) => {
-      if (!signal.aborted) hooks.onFatal(error instanceof Error ? error : new Error(String(error)))
+      if (!signal.aborted) hooks.onFatal(errorOf(error))
     })
   const pool = createPool(
     {

@@ -5,6 +5,7 @@
 import type { Duplex } from 'node:stream'
 import { setTimeout as wait } from 'node:timers/promises'
 import pg from 'pg'
+import { errorOf } from '../ops/user-error.ts'
 
 export interface PoolOptions {
   readonly url: string
@@ -113,7 +114,7 @@ async function connect(pool: pg.Pool, signal: AbortSignal | undefined): Promise<
         if (isGivenUp) client.release()
         else resolve(client)
       } catch (error) {
-        reject(error instanceof Error ? error : new Error(String(error)))
+        reject(errorOf(error))
       } finally {
         signal.removeEventListener('abort', onAbort)
       }

@@ -16,6 +16,7 @@ import { createRoutes, topicsOf } from '../ingest/routes.ts'
 import { type Check, type GroupRules, type Verdict, fail, formatSeconds, ok, skip, warn } from './finding.ts'
 import { isLoopback } from './configuration.ts'
 import { type Visit, isAllowedToPublish, subscribe, visit } from './mqtt-visit.ts'
+import { errorOf } from '../ops/user-error.ts'
 
 /** Retained messages come right behind the answer to the subscription. */
 const retainedMs = 500
@@ -33,7 +34,7 @@ export function brokerRules(config: Config, deadlineMs: number): GroupRules {
     deadlineMs,
     explain: (error) =>
       fail(
-        explainMqttError(error instanceof Error ? error : new Error(String(error)), config.mqtt.clientId),
+        explainMqttError(errorOf(error), config.mqtt.clientId),
         'Check MQTT_URL, MQTT_USERNAME and MQTT_PASSWORD, and that the broker runs.',
       ),
     silenceRemedy:

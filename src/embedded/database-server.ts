@@ -20,6 +20,7 @@ import { createSessionState } from './session-state.ts'
 import { createSession, encodeNegotiation, readStartupSettings, type Session } from './session.ts'
 import type { Work } from './session-input.ts'
 import { encodeMessage, encodeReady, ProtocolError } from './wire.ts'
+import { errorOf } from '../ops/user-error.ts'
 
 export interface DatabaseServer {
   readonly port: number
@@ -108,7 +109,7 @@ export async function listenForClients(options: DatabaseServerOptions): Promise<
       waiting.delete(session)
       serve(backend, session)
     } catch (error) {
-      recover(error instanceof Error ? error : new Error(String(error)), session)
+      recover(errorOf(error), session)
     } finally {
       isPumping = false
     }
@@ -203,7 +204,7 @@ export async function listenForClients(options: DatabaseServerOptions): Promise<
       options.onReopened(cause)
       open(engine)
     } catch (error) {
-      options.onCrash(error instanceof Error ? error : new Error(String(error)))
+      options.onCrash(errorOf(error))
     }
   }
 

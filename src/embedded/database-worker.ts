@@ -7,6 +7,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { openEngine } from './database-engine.ts'
 import { listenForClients } from './database-server.ts'
+import { errorOf } from '../ops/user-error.ts'
 
 export interface DatabaseWorkerData {
   readonly dataDir: string
@@ -37,7 +38,7 @@ function tell(message: DatabaseWorkerMessage): void {
 
 function tellError(kind: 'listen-failed' | 'open-failed' | 'crashed' | 'reopened', error: unknown): void {
   const code = error instanceof Error && 'code' in error ? String(error.code) : undefined
-  tell({ kind, error: error instanceof Error ? error : new Error(String(error)), code })
+  tell({ kind, error: errorOf(error), code })
 }
 
 try {

@@ -17,7 +17,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { explainListenError } from '../ops/user-error.ts'
+import { errorOf, explainListenError } from '../ops/user-error.ts'
 import { lockDataDir } from './database-lock.ts'
 import type { DatabaseWorkerData, DatabaseWorkerMessage } from './database-worker.ts'
 
@@ -87,7 +87,7 @@ async function startWorker(
     let isOpen = false
     const fail = (cause: unknown) => {
       stopping.add(worker)
-      const error = cause instanceof Error ? cause : new Error(String(cause))
+      const error = errorOf(cause)
       // Only when the thread has ended is the directory nobody's.
       worker
         .terminate()

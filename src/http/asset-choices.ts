@@ -1,33 +1,11 @@
-/** The enumerations of an asset that more than one place names, in the order of the database's types. */
+/** The enumerations of an asset that more than one route takes, in the order of the database's types. */
+import { assetStatuses, deviceCategories } from '../register/words.ts'
 import { oneOf } from './field-kinds.ts'
 
-export const statuses = [
-  'ACTIVE',
-  'IN_SERVICE',
-  'IN_MAINTENANCE',
-  'QUARANTINED',
-  'CONDEMNED',
-  'RETIRED',
-  'DISPOSED',
-] as const
-export const categories = [
-  'IMAGING',
-  'LABORATORY',
-  'SURGICAL',
-  'PATIENT_MONITORING',
-  'THERAPEUTIC',
-  'LIFE_SUPPORT',
-  'DIAGNOSTIC',
-  'ANESTHESIA',
-  'STERILIZATION',
-  'SUPPORT_EQUIPMENT',
-  'IT_MEDICAL',
-  'OTHER',
-] as const
 export const criticalities = ['CRITICAL', 'HIGH', 'MEDIUM', 'LOW'] as const
 
-export const status = oneOf(...statuses)
-export const category = oneOf(...categories)
+export const status = oneOf(...assetStatuses)
+export const category = oneOf(...deviceCategories)
 export const criticality = oneOf(...criticalities)
 export const severity = oneOf('INFO', 'WARNING', 'ERROR', 'CRITICAL')
 export const depreciationMethod = oneOf(

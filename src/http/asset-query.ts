@@ -5,7 +5,8 @@
  */
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { categories, criticalities, statuses } from './asset-choices.ts'
+import { assetStatuses, deviceCategories } from '../register/words.ts'
+import { criticalities } from './asset-choices.ts'
 import { storable } from './field-kinds.ts'
 import { fieldProblem } from './problem.ts'
 
@@ -64,8 +65,8 @@ export const assetQuerySchema = z.strictObject({
       'words to search for: 1 to 200 characters, may be mistyped; "exact phrase" and -without as on the web',
     )
     .optional(),
-  status: list(statuses),
-  category: list(categories),
+  status: list(assetStatuses),
+  category: list(deviceCategories),
   criticality: list(criticalities),
   facility: word('id or code of the facility it is in'),
   department: word('id or code of the department that answers for it'),

@@ -26,6 +26,10 @@ export function messageOf(error: unknown): string {
   }
 }
 
+/** For what takes errors only: whatever was thrown, as one. */
+export const errorOf = (error: unknown): Error =>
+  error instanceof Error ? error : new Error(messageOf(error))
+
 /** A listener that could not be opened: says which address, why, and which variable moves it. Any other error is returned as it came. */
 export function explainListenError(
   error: unknown,

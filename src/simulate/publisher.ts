@@ -8,6 +8,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { connect, UniqueMessageIdProvider, type IClientOptions, type MqttClient } from 'mqtt'
+import { errorOf } from '../ops/user-error.ts'
 
 export interface Publication {
   readonly topic: string
@@ -86,7 +87,7 @@ export function openPublisher<T extends Publication>(options: PublisherOptions<T
   let lastError = ''
   let finish: ((error?: unknown) => void) | undefined
   const done = new Promise<void>((resolve, reject) => {
-    finish = (error) => (error === undefined ? resolve() : reject(asError(error)))
+    finish = (error) => (error === undefined ? resolve() : reject(errorOf(error)))
   })
 
   const elapsedMs = (): number => (startedAt === undefined ? 0 : performance.now() - startedAt)
@@ -279,8 +280,4 @@ async function closeLink(client: MqttClient, isForced: boolean): Promise<void> {
 function describe(error: Error): string {
   if (error.message !== '') return error.message
   return 'code' in error && typeof error.code === 'string' ? error.code : error.name
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error))
 }

@@ -7,36 +7,14 @@ import { fileURLToPath } from 'node:url'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { UserError } from '../ops/user-error.ts'
-
-const deviceCategories = [
-  'IMAGING',
-  'LABORATORY',
-  'SURGICAL',
-  'PATIENT_MONITORING',
-  'THERAPEUTIC',
-  'LIFE_SUPPORT',
-  'DIAGNOSTIC',
-  'ANESTHESIA',
-  'STERILIZATION',
-  'SUPPORT_EQUIPMENT',
-  'IT_MEDICAL',
-  'OTHER',
-] as const
+import { assetStatuses, deviceCategories } from '../register/words.ts'
 
 const words = <const T extends readonly [string, ...string[]]>(values: T) =>
   z.record(z.string().transform(wordKey), z.enum(values))
 
 const mappingSchema = z.strictObject({
   categories: words(deviceCategories),
-  statuses: words([
-    'ACTIVE',
-    'IN_SERVICE',
-    'IN_MAINTENANCE',
-    'QUARANTINED',
-    'CONDEMNED',
-    'RETIRED',
-    'DISPOSED',
-  ]),
+  statuses: words(assetStatuses),
   roles: words(['ADMIN', 'ENGINEER', 'TECHNICIAN', 'CLINICAL_STAFF', 'VIEWER']),
   taskStatuses: words([
     'PENDING',

@@ -44,11 +44,18 @@ it('assets by name, where one is, and a change by the token from a file that out
   )
   expect(seen.lastLocation).toMatchObject({ x: expect.any(Number) as number })
 
-  const changed = await fetch(`${service.http}/assets/${seen.id}`, {
-    method: 'PATCH',
-    headers: { 'content-type': 'application/json', 'if-match': '*', authorization: `Bearer ${token}` },
-    body: JSON.stringify({ notes: 'kept' }),
-  })
+  // While the hospital is being seeded the embedded database may answer late: 503 with Retry-After, and asked again.
+  const changed = await waitFor(
+    async () => {
+      const answer = await fetch(`${service.http}/assets/${seen.id}`, {
+        method: 'PATCH',
+        headers: { 'content-type': 'application/json', 'if-match': '*', authorization: `Bearer ${token}` },
+        body: JSON.stringify({ notes: 'kept' }),
+      })
+      return answer.status === 503 ? undefined : answer
+    },
+    { what: 'an answer to a change', deadlineMs: 60_000 },
+  )
   expect(changed.status).toBe(200)
   expect((await service.kill()).code).toBe(0)
   expect(service.output()).not.toContain(token)
