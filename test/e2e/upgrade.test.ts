@@ -2,6 +2,9 @@
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { runCli } from '../support/child.ts'
+import { freePort } from '../support/free-port.ts'
+import { openService } from '../support/service.ts'
 import { type Hospital, hasServer, openHospital } from '../support/upgrade.ts'
 
 /** On the embedded database a quarter: it takes ten times as long a row, and CI has two slow cores. */
@@ -209,6 +212,19 @@ describe('upgrade', { timeout: patience.timeout }, () => {
     ).toEqual([{ pings: pings + 9, tag: 'BME-001', clean: true, constraints: 2 }])
     await hospital.upgrade(['apply', '--backup-dir', hospital.backupDir, '--i-have-a-backup', ...repairs])
     expect((await hospital.upgrade(['verify'])).stdout).toContain('9 passed, 0 failed, 1 not tried')
+  })
+
+  it('the service runs on what was upgraded, and verify asks its API', async () => {
+    const port = hospital.isServer ? '0' : String(await freePort())
+    const env = { ...hospital.env, DATABASE_PORT: port }
+    const service = await openService({ env, args: ['--no-simulate'] })
+    const verify = ['upgrade', 'verify', '--api', service.http]
+    expect((await runCli(verify, { env })).stdout).toContain('10 passed, 0 failed, 0 not tried')
+    const { items } = (await (await fetch(`${service.http}/assets?q=BME-001`)).json()) as { items: unknown[] }
+    expect(items[0]).toMatchObject({ assetTagNumber: 'BME-001', equipmentName: 'MRI Scanner' })
+    expect((await service.kill()).code).toBe(0)
+    const { stdout } = await runCli(verify, { env, expectCode: 1 })
+    expect(stdout).toMatch(/✘ {2}4\. API endpoints responding: GET \/health\/db no answer/u)
   })
 
   it('rollback --from-dump refuses a backup that was changed', async () => {

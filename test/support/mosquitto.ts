@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { TestRunner } from 'vitest'
 import { atProcessEnd } from './process-end.ts'
-import { listenOnLoopback } from './tcp-proxy.ts'
+import { freePort } from './free-port.ts'
 import { waitFor } from './wait-for.ts'
 
 export interface Mosquitto {
@@ -97,7 +97,7 @@ export async function openMosquitto(options: MosquittoOptions = {}): Promise<Mos
 
   // A free port may be taken by another process between the look and the start.
   for (let attempt = 1; child === undefined; attempt += 1) {
-    port = options.port ?? (await findFreePort())
+    port = options.port ?? (await freePort())
     try {
       await start()
     } catch (error) {
@@ -138,14 +138,6 @@ function formatConfig(port: number, persistenceDir: string, more: string[]): str
     ...more,
     '',
   ].join('\n')
-}
-
-async function findFreePort(): Promise<number> {
-  const server = net.createServer()
-  const port = await listenOnLoopback(server)
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 async function canConnect(port: number): Promise<boolean> {

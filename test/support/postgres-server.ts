@@ -10,13 +10,12 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import net from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { TestRunner, onTestFinished } from 'vitest'
 import { atProcessEnd } from './process-end.ts'
 import { queryOnce } from './query.ts'
-import { listenOnLoopback } from './tcp-proxy.ts'
+import { freePort } from './free-port.ts'
 
 export interface PostgresServer {
   readonly port: number
@@ -159,13 +158,4 @@ function skipTest(reason: string): never {
   const test = TestRunner.getCurrentTest()
   if (test === undefined) throw new Error(reason)
   return test.context.skip(reason)
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer()
-  const port = await listenOnLoopback(server)
-  await new Promise((resolve) => {
-    server.close(resolve)
-  })
-  return port
 }
