@@ -114,12 +114,24 @@ function problemsOf({ takes, problems }: Route): number[] {
 }
 
 function answerOf(
-  { description, schema, headers }: AnswerSpec,
+  { description, schema, texts = {}, headers }: AnswerSpec,
   schemaOf: (schema: z.ZodType) => Json,
 ): object {
   return {
     description,
-    content: { 'application/json': { schema: schemaOf(schema) } },
+    ...(schema === undefined && Object.keys(texts).length === 0
+      ? {}
+      : {
+          content: {
+            ...(schema === undefined ? {} : { 'application/json': { schema: schemaOf(schema) } }),
+            ...Object.fromEntries(
+              Object.entries(texts).map(([type, holds]) => [
+                type,
+                { schema: { type: 'string', description: holds } },
+              ]),
+            ),
+          },
+        }),
     ...(headers === undefined
       ? {}
       : {

@@ -14,6 +14,7 @@ import { createAssetStore } from './asset-store.ts'
 import { createHttpDatabase, httpPoolOptions } from './database.ts'
 import { describeApi } from './openapi.ts'
 import { Problem, documentOf, problemType } from './problem.ts'
+import type { ApiPart } from './route.ts'
 import { type StatusSources, addStatusRoutes, statusPaths } from './status-routes.ts'
 
 export interface HttpOptions extends Pick<AccessOptions, 'host' | 'readAccess'>, TokenOptions {
@@ -103,9 +104,13 @@ function addApi(
   pool: () => Pool | undefined,
 ): string[] {
   const database = createHttpDatabase(pool, sources.onDatabaseFailure)
-  const routes = createAssetRoutes(createAssetStore(database))
+  const parts: readonly ApiPart[] = [
+    { routes: createAssetRoutes(createAssetStore(database)), schemas: namedSchemas },
+  ]
+  const routes = parts.flatMap((part) => part.routes)
+  const schemas = Object.assign({}, ...parts.map((part) => part.schemas)) as ApiPart['schemas']
   addApiRoutes(app, routes, createAccess({ ...options, tokens: accessTokens(options) }))
-  const description = JSON.stringify(describeApi(routes, { version, schemas: namedSchemas }))
+  const description = JSON.stringify(describeApi(routes, { version, schemas }))
   app.get('/openapi.json', (_request, reply) => reply.type('application/json').send(description))
   return [...routes.map(({ path }) => path), '/openapi.json']
 }
