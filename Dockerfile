@@ -9,6 +9,7 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
 COPY tsconfig.json tsconfig.build.json ./
+COPY scripts/build-page.mjs ./scripts/
 COPY src ./src
 COPY sql ./sql
 RUN npm run build && npm prune --omit=dev

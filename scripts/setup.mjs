@@ -19,6 +19,10 @@ const packagesStamp = path.join(root, 'node_modules', '.rtls-setup')
 const src = path.join(root, 'src')
 const dist = path.join(root, 'dist')
 const buildStamp = path.join(dist, '.rtls-build')
+// Bundled, not compiled file by file: scripts/build-page.mjs makes dist/page/ of it, and nobody else touches that.
+const pageSrc = path.join(src, 'page')
+const pageDist = path.join(dist, 'page')
+const pageBuilder = path.join(root, 'scripts', 'build-page.mjs')
 
 main()
 
@@ -78,11 +82,15 @@ function installPackages() {
 // ---- dist
 
 function isBuildCurrent() {
-  return read(buildStamp) === sourcesFingerprint() && sources().every((file) => fs.existsSync(outputOf(file)))
+  if (read(buildStamp) !== sourcesFingerprint()) return false
+  if (fs.existsSync(pageSrc) && !fs.existsSync(path.join(pageDist, 'index.html'))) return false
+  return sources().every((file) => fs.existsSync(outputOf(file)))
 }
 
 function sources() {
-  return filesUnder(src).filter((file) => /\.[cm]?ts$/.test(file) && !/\.d\.[cm]?ts$/.test(file))
+  return filesUnder(src).filter(
+    (file) => /\.[cm]?ts$/.test(file) && !/\.d\.[cm]?ts$/.test(file) && !isUnder(pageSrc, file),
+  )
 }
 
 // By content: a checkout, a copy or a container layer may give every file any time.
@@ -94,6 +102,7 @@ function sourcesFingerprint() {
     ...filesUnder(path.join(root, 'sql')),
     ...configs.map((name) => path.join(root, name)),
     lockfile,
+    ...(fs.existsSync(pageBuilder) ? [pageBuilder] : []),
   ]
   const hash = createHash('sha256')
   for (const file of files.toSorted((a, b) => (a < b ? -1 : 1)))
@@ -117,7 +126,7 @@ function build() {
 function removeOrphans() {
   const outputs = new Set(sources().map(outputOf))
   for (const file of filesUnder(dist)) {
-    if (file === buildStamp) continue
+    if (file === buildStamp || isUnder(pageDist, file)) continue
     const output = file.replace(/\.map$/, '').replace(/\.d\.([cm]?)ts$/, '.$1js')
     if (!outputs.has(output)) fs.rmSync(file, { force: true })
   }
@@ -223,6 +232,10 @@ function read(file) {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined
     throw error
   }
+}
+
+function isUnder(folder, file) {
+  return file.startsWith(folder + path.sep)
 }
 
 function filesUnder(folder) {

@@ -240,6 +240,7 @@ async function open(
     health,
     pipeline: account,
     addresses: [
+      ['page', `${base}/`],
       ['assets', `${base}/assets`],
       ['metrics', `${base}/metrics`],
       ['readiness', `${base}/readyz`],

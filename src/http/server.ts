@@ -13,6 +13,7 @@ import { createAssetRoutes, namedSchemas } from './asset-routes.ts'
 import { createAssetStore } from './asset-store.ts'
 import { createHttpDatabase, httpPoolOptions } from './database.ts'
 import { describeApi } from './openapi.ts'
+import { addPage } from './page.ts'
 import { Problem, documentOf, problemType } from './problem.ts'
 import type { ApiPart } from './route.ts'
 import { type StatusSources, addStatusRoutes, statusPaths } from './status-routes.ts'
@@ -41,7 +42,7 @@ const requestTimeoutMs = 15_000
 /** Ids are at most 200 characters, each at most 12 when percent-encoded. */
 const maxParamLength = 2400
 
-/** Nothing here is a page: no browser shall run, frame, sniff or keep any of it. */
+/** Nothing but the page itself is for a browser to run; nothing is to be framed or sniffed. */
 const securityHeaders = {
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
   'cross-origin-resource-policy': 'same-origin',
@@ -73,9 +74,10 @@ export async function openHttpServer(options: HttpOptions, sources: HttpSources)
   })
   answerProblems(app, sources.onBug)
   addStatusRoutes(app, sources)
+  const pagePaths = addPage(app)
   let pool: Pool | undefined
   const paths = addApi(app, options, sources, () => pool)
-  refuseOtherMethods(app, [...statusPaths, ...paths])
+  refuseOtherMethods(app, [...statusPaths, ...pagePaths, ...paths])
 
   try {
     await app.listen({ host: options.host, port: options.port })

@@ -1,0 +1,11 @@
+/** The view "Map". */
+import type { JSX } from 'preact'
+import { Panel } from '../parts/panel.tsx'
+
+export function MapView(): JSX.Element {
+  return (
+    <Panel question="What comes here?">
+      <p class="empty">This view is not built yet.</p>
+    </Panel>
+  )
+}
