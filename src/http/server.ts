@@ -15,6 +15,7 @@ import { createHttpDatabase, httpPoolOptions } from './database.ts'
 import { describeApi } from './openapi.ts'
 import { addPage } from './page.ts'
 import { Problem, documentOf, problemType } from './problem.ts'
+import { createReportPart } from './report-routes.ts'
 import type { ApiPart } from './route.ts'
 import { type StatusSources, addStatusRoutes, statusPaths } from './status-routes.ts'
 
@@ -108,6 +109,7 @@ function addApi(
   const database = createHttpDatabase(pool, sources.onDatabaseFailure)
   const parts: readonly ApiPart[] = [
     { routes: createAssetRoutes(createAssetStore(database)), schemas: namedSchemas },
+    createReportPart(database),
   ]
   const routes = parts.flatMap((part) => part.routes)
   const schemas = Object.assign({}, ...parts.map((part) => part.schemas)) as ApiPart['schemas']
