@@ -12,7 +12,8 @@ import type { Pool } from './db/pool.ts'
 import type { DatabaseWatch } from './db/watch.ts'
 import { openEmbeddedBroker } from './embedded/broker.ts'
 import { openHttpServer } from './http/server.ts'
-import { createDecode } from './ingest/decode.ts'
+import type { Replay } from './ingest/dead-letter-desk.ts'
+import { type Decode, type SightingsPolicy, createDecode } from './ingest/decode.ts'
 import { onGrid } from './ingest/grid.ts'
 import { createPipeline } from './ingest/pipeline.ts'
 import type { Pipeline, PipelineLimits } from './ingest/pipeline-contract.ts'
@@ -29,8 +30,10 @@ import { createWriter } from './ingest/writer.ts'
 import { type Closers, createClosers } from './ops/closers.ts'
 import { type Health, createHealth } from './ops/health.ts'
 import type { Logger } from './ops/logger.ts'
-import { type Metrics, createMetrics } from './ops/metrics.ts'
+import { type MetricSources, type Metrics, createMetrics } from './ops/metrics.ts'
+import { type Recent, openRecent } from './ops/recent.ts'
 import { createReports } from './ops/reports.ts'
+import { statusOf } from './ops/status.ts'
 import { UserError } from './ops/user-error.ts'
 import { openDemo } from './seed/demo.ts'
 
@@ -39,8 +42,7 @@ export interface App {
   readonly pipeline: PipelineReading
   /** What → address, for people. */
   readonly addresses: readonly (readonly [string, string])[]
-  /** Seconds from receipt to commit of the messages since the last call. */
-  takeLags(): readonly number[]
+  readonly recent: Pick<Recent, 'lags'>
   /** Stops the intake, writes and acknowledges what is buffered, closes. Rejects when the deadline of the configuration passed first. */
   close(): Promise<void>
 }
@@ -78,9 +80,10 @@ async function open(
   let pipeline: Pipeline | undefined
   let reading: PipelineReading | undefined
   let pool: Pool | undefined
-  let lags: number[] = []
+  const recent = openRecent(() => reading)
+  closers.add('recent', () => recent.close())
 
-  const metrics: Metrics = createMetrics({
+  const metricSources: MetricSources = {
     pipeline: () => reading,
     sessionsAdopted: () => reports.sessionsAdopted(),
     sessionsLost: () => reports.sessionsLost(),
@@ -90,9 +93,11 @@ async function open(
     isBrokerConnected: () => reports.isBrokerConnected(),
     isDatabaseUp: () => reports.isDatabaseUp(),
     statistics: () => watch?.statistics(),
-  })
+  }
+  const metrics: Metrics = createMetrics(metricSources)
   closers.add('metrics', () => metrics.close())
   let watch: DatabaseWatch | undefined
+  let replay: Replay | undefined
   health.set('start', 'the service is starting')
   const spool = config.ack.mode === 'spool' ? await openSpool(config.spool) : undefined
 
@@ -101,6 +106,8 @@ async function open(
     registry: metrics.registry,
     health,
     pool: () => pool,
+    status: () => statusOf(metricSources, recent),
+    replay: () => replay,
     onDatabaseFailure: (judgement) => log.debug(judgement, 'an HTTP request without an answer'),
     onBug: (error, method, route) => log.error({ err: error, method, route }, 'an HTTP request failed'),
   })
@@ -126,10 +133,14 @@ async function open(
     },
   })
   const sightings = config.presence.storeSightings ? 'both' : 'apart'
-  const decode = inRooms(
-    onGrid(createDecode(config.limits, createRoutes(config.formats), sightings), config.storage.gridM),
-    () => roomAt,
-  )
+  const decodeWith = (policy: SightingsPolicy): Decode =>
+    inRooms(
+      onGrid(createDecode(config.limits, createRoutes(config.formats), policy), config.storage.gridM),
+      () => roomAt,
+    )
+  const decode = decodeWith(sightings)
+  // What was a sighting is a ping of its own by now: its window is long closed.
+  replay = { decode: decodeWith('store'), writer }
   const horizonUs = (): number =>
     lateBeforeUs(Date.now(), database.watch.statistics()?.compressedUntilMs ?? undefined)
   const sink =
@@ -173,7 +184,7 @@ async function open(
         ...metrics.observer,
         onCommitted(lagSeconds) {
           metrics.observer.onCommitted(lagSeconds)
-          if (lags.length < 10_000) lags.push(lagSeconds)
+          recent.observeLag(lagSeconds)
         },
       },
       createPresences(config.presence),
@@ -239,6 +250,7 @@ async function open(
   return {
     health,
     pipeline: account,
+    recent,
     addresses: [
       ['page', `${base}/`],
       ['assets', `${base}/assets`],
@@ -252,11 +264,6 @@ async function open(
       ],
       ['broker', `${redactUrl(mqttUrl)}${isSimulating ? '  (simulated hospital publishing)' : ''}`],
     ],
-    takeLags() {
-      const taken = lags
-      lags = []
-      return taken
-    },
     async close() {
       await closers.closeAll()
       const unfinished = account.buffered + account.counts.inFlight

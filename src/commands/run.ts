@@ -102,7 +102,7 @@ function readSummary(app: App): SummaryReading {
     duplicates: counts.duplicates,
     deadLettered: deadLetteredIn(app.pipeline.counts),
     waiting: app.pipeline.buffered + counts.inFlight,
-    lags: app.takeLags(),
+    lags: app.recent.lags(1),
     problems: app.health.problems().map(({ component, problem }) => `${component}: ${problem}`),
   }
 }

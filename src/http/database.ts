@@ -25,6 +25,8 @@ export interface HttpDatabase {
    * (SQLSTATE classes 22 and 23).
    */
   query<Row extends pg.QueryResultRow>(sql: string, parameters: readonly unknown[]): Promise<Row[]>
+  /** For work that knows how to use a pool. Errors: as query, but what the database refuses is a problem too. */
+  lend<T>(work: (pool: Pool) => Promise<T>): Promise<T>
 }
 
 /** `pool` gives undefined while the service starts. */
@@ -32,10 +34,33 @@ export function createHttpDatabase(
   pool: () => Pool | undefined,
   onFailure: (judgement: Judgement) => void,
 ): HttpDatabase {
+  const opened = (): Pool => {
+    const open = pool()
+    if (open === undefined) throw unavailable('the service is starting')
+    return open
+  }
+  const explain = (error: unknown): Problem => {
+    if (error instanceof Problem) return error
+    const judgement = judge(error, 'before-commit')
+    onFailure(judgement)
+    if (judgement.code === '57014' || judgement.message.includes('timed out after'))
+      return unavailable('the database did not answer in time; ask for less, or later')
+    if (/timeout exceeded when trying to connect|connection timeout/u.test(judgement.message))
+      return unavailable('it is busy or away')
+    return unavailable(judgement.because)
+  }
+
   return {
+    async lend(work) {
+      const open = opened()
+      try {
+        return await work(open)
+      } catch (error) {
+        throw explain(error)
+      }
+    },
     async query<Row extends pg.QueryResultRow>(sql: string, parameters: readonly unknown[]): Promise<Row[]> {
-      const open = pool()
-      if (open === undefined) throw unavailable('the service is starting')
+      const open = opened()
       let outcome: { rows: Row[] } | { refused: pg.DatabaseError }
       try {
         outcome = await open.use(async (client) => {
@@ -48,13 +73,7 @@ export function createHttpDatabase(
           }
         })
       } catch (error) {
-        const judgement = judge(error, 'before-commit')
-        onFailure(judgement)
-        if (judgement.code === '57014' || judgement.message.includes('timed out after'))
-          throw unavailable('the database did not answer in time; ask for less, or later')
-        if (/timeout exceeded when trying to connect|connection timeout/u.test(judgement.message))
-          throw unavailable('it is busy or away')
-        throw unavailable(judgement.because)
+        throw explain(error)
       }
       if ('refused' in outcome) throw outcome.refused
       return outcome.rows

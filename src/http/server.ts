@@ -5,6 +5,8 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Judgement } from '../db/failure.ts'
 import { type Pool, createPool } from '../db/pool.ts'
+import type { Replay } from '../ingest/dead-letter-desk.ts'
+import type { PipelineStatus } from '../ops/status.ts'
 import { explainListenError } from '../ops/user-error.ts'
 import { version } from '../ops/version.ts'
 import { type AccessOptions, type TokenOptions, accessTokens, createAccess } from './access.ts'
@@ -12,8 +14,10 @@ import { type OnBug, addApiRoutes, answerProblems, refuseOtherMethods, sendProbl
 import { createAssetRoutes, namedSchemas } from './asset-routes.ts'
 import { createAssetStore } from './asset-store.ts'
 import { createHttpDatabase, httpPoolOptions } from './database.ts'
+import { createDeadLetterPart } from './dead-letter-routes.ts'
 import { describeApi } from './openapi.ts'
 import { addPage } from './page.ts'
+import { createPipelinePart } from './pipeline-routes.ts'
 import { Problem, documentOf, problemType } from './problem.ts'
 import { createReportPart } from './report-routes.ts'
 import type { ApiPart } from './route.ts'
@@ -26,6 +30,9 @@ export interface HttpOptions extends Pick<AccessOptions, 'host' | 'readAccess'>,
 }
 
 export interface HttpSources extends StatusSources {
+  readonly status: () => PipelineStatus
+  /** Undefined while the service starts. */
+  readonly replay: () => Replay | undefined
   /** A request could not be answered for this reason. */
   readonly onDatabaseFailure: (judgement: Judgement) => void
   readonly onBug: OnBug
@@ -110,6 +117,8 @@ function addApi(
   const parts: readonly ApiPart[] = [
     { routes: createAssetRoutes(createAssetStore(database)), schemas: namedSchemas },
     createReportPart(database),
+    createPipelinePart(sources.status),
+    createDeadLetterPart(database, sources.replay),
   ]
   const routes = parts.flatMap((part) => part.routes)
   const schemas = Object.assign({}, ...parts.map((part) => part.schemas)) as ApiPart['schemas']

@@ -75,8 +75,9 @@ const topicPattern = (filter: string): string =>
     // `a/#` matches `a` itself too (MQTT 4.7.1.2).
     .replace(/\/\.\*$/u, '(/.*)?')}$`
 
-const columns = `id, received_at AS "receivedAt", (extract(epoch FROM received_at) * 1000000)::float8 AS "receivedAtUs",
-  topic, payload, payload_bytes AS "payloadBytes", element, reason, detail, sqlstate, replayed_at AS "replayedAt"`
+const headColumns = `id, received_at AS "receivedAt", (extract(epoch FROM received_at) * 1000000)::float8 AS "receivedAtUs",
+  topic, payload_bytes AS "payloadBytes", element, reason, detail, sqlstate, replayed_at AS "replayedAt"`
+const columns = `${headColumns}, payload`
 
 /** The newest first. */
 export async function findDeadLetters(
@@ -94,6 +95,48 @@ export async function findDeadLetters(
         )
       ).rows,
   )
+}
+
+export type DeadLetterHead = Omit<DeadLetter, 'payload'>
+
+/** The newest first, without what may be long; `after`: the last one of the page before. */
+export async function listDeadLetters(
+  pool: Pool,
+  filter: DeadLetterFilter,
+  limit: number,
+  after?: Pick<DeadLetterHead, 'receivedAtUs' | 'id'>,
+): Promise<DeadLetterHead[]> {
+  const { where, values } = conditions(filter)
+  const at = `(timestamptz 'epoch' + $${values.length + 1}::float8 * interval '1 microsecond')`
+  const isAfter =
+    after === undefined
+      ? ''
+      : `AND (received_at < ${at} OR (received_at = ${at} AND id > $${values.length + 2}::uuid))`
+  return pool.use(
+    async (client) =>
+      (
+        await client.query<DeadLetterHead>(
+          `SELECT ${headColumns} FROM dead_letter WHERE ${where} ${isAfter} ORDER BY received_at DESC, id LIMIT ${limit}`,
+          after === undefined ? values : [...values, after.receivedAtUs, after.id],
+        )
+      ).rows,
+  )
+}
+
+/** Which of these letters hold the id of a tag that a person wears, in any spelling, as erase_tag looks for it. */
+export async function lettersOfPersons(pool: Pool, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  const found = await pool.use(
+    async (client) =>
+      (
+        await client.query<{ id: string }>(
+          `SELECT d.id FROM dead_letter d WHERE d.id = ANY ($1::uuid[]) AND EXISTS (
+             SELECT FROM person_tags p
+             WHERE position(lower(p.tag_id) IN translate(lower(encode(d.payload, 'escape')), ':.-', '')) > 0)`,
+          [ids],
+        )
+      ).rows,
+  )
+  return new Set(found.map(({ id }) => id))
 }
 
 export async function countDeadLetters(
@@ -118,6 +161,12 @@ export async function purgeDeadLetters(pool: Pool, filter: DeadLetterFilter): Pr
   return pool.use(
     async (client) => (await client.query(`DELETE FROM dead_letter WHERE ${where}`, values)).rowCount ?? 0,
   )
+}
+
+/** What a replay is made with: as pings from the broker are read and written. */
+export interface Replay {
+  readonly decode: Decode
+  readonly writer: Writer
 }
 
 export interface ReplayReport {

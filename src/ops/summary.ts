@@ -28,11 +28,8 @@ export function summaryLines(
 ): string[] {
   const seconds = Math.max(0.001, (now.atMs - last.atMs) / 1000)
   const rate = (now.committed - last.committed) / seconds
-  const lags = now.lags.toSorted((a, b) => a - b)
-  const lag =
-    lags.length === 0
-      ? 'lag –'
-      : `lag p50 ${milliseconds(quantile(lags, 0.5))}, p99 ${milliseconds(quantile(lags, 0.99))}`
+  const { p50S, p99S } = lagQuantiles(now.lags)
+  const lag = now.lags.length === 0 ? 'lag –' : `lag p50 ${milliseconds(p50S)}, p99 ${milliseconds(p99S)}`
   const state = now.problems.length === 0 ? green('● ready') : red('● not ready')
   return [
     '',
@@ -42,6 +39,12 @@ export function summaryLines(
     ...addresses.map(([what, address]) => `  ${dim(what.padEnd(10))}${address}`),
     dim('  Ctrl-C stops: what is buffered is written first.'),
   ]
+}
+
+/** 0 where there are none. */
+export function lagQuantiles(lags: readonly number[]): { readonly p50S: number; readonly p99S: number } {
+  const sorted = lags.toSorted((a, b) => a - b)
+  return { p50S: quantile(sorted, 0.5), p99S: quantile(sorted, 0.99) }
 }
 
 const quantile = (sorted: readonly number[], q: number): number =>

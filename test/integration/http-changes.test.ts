@@ -113,6 +113,7 @@ describe('the version', () => {
     )
     let writes = 0
     const store = createAssetStore({
+      ...real,
       async query(sql, parameters) {
         if (sql.startsWith('UPDATE')) {
           writes += 1

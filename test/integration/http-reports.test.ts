@@ -6,6 +6,8 @@ import { seedDatabase } from '../../src/seed/seed.ts'
 import { type HttpApi, type Reply, openHttpApi } from '../support/http-api.ts'
 import { settleRollups } from '../support/rollups.ts'
 import { useSuite } from '../support/suite.ts'
+import { openTcpProxy } from '../support/tcp-proxy.ts'
+import { waitFor } from '../support/wait-for.ts'
 
 const { database } = useSuite()
 let api: HttpApi
@@ -152,18 +154,15 @@ const reports: readonly (readonly [path: string, sql: string])[] = [
 ]
 
 describe('a report', () => {
-  it.each(reports)('%s gives what SQL gives', async (path, sql) => {
+  it.each(reports)('%s gives what SQL gives, as JSON and as CSV', async (path, sql) => {
     const expected = asJson(await ask(sql)) as Row[]
     expect(expected.length).toBeGreaterThan(0)
     const rows = await report(path)
     expect(rows.map((row) => pick(row, Object.keys(expected[0] ?? {})))).toEqual(expected)
-  })
 
-  it.each(reports)('%s as CSV has the same rows, and the columns of the JSON', async (path) => {
-    const rows = await report(path)
-    const reply = await api.ask({ path: `/reports/${path}`, headers: { accept: 'text/csv' } })
-    expect(reply.headers.get('content-disposition')).toMatch(/^attachment; filename="[a-z-]+\.csv"$/u)
-    const [header, ...lines] = reply.text.trimEnd().split('\r\n')
+    const csv = await api.ask({ path: `/reports/${path}`, headers: { accept: 'text/csv' } })
+    expect(csv.headers.get('content-disposition')).toMatch(/^attachment; filename="[a-z-]+\.csv"$/u)
+    const [header, ...lines] = csv.text.trimEnd().split('\r\n')
     expect(header).toBe(Object.keys(rows[0] ?? {}).join(','))
     expect(lines).toHaveLength(rows.length)
   })
@@ -250,6 +249,8 @@ describe('what is refused', () => {
   })
 
   it('more rows than one answer holds ask for less, and are not cut in silence', async () => {
+    // Checking twenty thousand references takes longer than the rest of this file.
+    await client.query('ALTER TABLE restricted_area_entries DISABLE TRIGGER ALL')
     await client.query(
       `INSERT INTO restricted_area_entries (asset_id, room_id, entered_at, left_at)
        SELECT (SELECT id FROM assets LIMIT 1), 'demo/OR-1', t, t FROM generate_series(timestamptz '2021-01-01', timestamptz '2021-01-01' + interval '20000 seconds', interval '1 second') t`,
@@ -263,16 +264,23 @@ describe('what is refused', () => {
   })
 
   it('a database that does not answer in time is a 503 that says to ask for less', async () => {
-    const impatient = await openHttpApi(database.url, { queryTimeoutMs: 1 })
+    const proxy = await openTcpProxy({
+      targetPort: Number(new URL(database.url).port),
+      targetHost: new URL(database.url).hostname,
+    })
+    const impatient = await openHttpApi(proxy.urlFor(database.url), { queryTimeoutMs: 1500 })
     try {
-      const replies = await Promise.all(
-        Array.from({ length: 12 }, async () => impatient.ask(`/reports/occupancy?${span}`)),
-      )
-      const late = replies.find(({ status }) => status === 503)
-      for (const { status } of replies) expect([200, 503]).toContain(status)
-      if (late !== undefined) expect(late.headers.get('retry-after')).toBe('5')
+      await waitFor(async () => (await impatient.ask('/reports/par-levels')).status === 200, {
+        what: 'an answer',
+      })
+      proxy.freeze()
+      const { status, headers, text: said } = await impatient.ask(`/reports/occupancy?${span}`)
+      expect([status, headers.get('retry-after')]).toEqual([503, '5'])
+      expect(said).toContain('ask for less')
     } finally {
+      proxy.cut()
       await impatient.close()
+      await proxy.close()
     }
   })
 

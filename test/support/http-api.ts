@@ -3,8 +3,10 @@
 import Ajv, { type ValidateFunction } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import { Registry } from 'prom-client'
-import { type HttpOptions, openHttpServer } from '../../src/http/server.ts'
+import { type HttpOptions, type HttpSources, openHttpServer } from '../../src/http/server.ts'
 import { createHealth } from '../../src/ops/health.ts'
+import { openRecent } from '../../src/ops/recent.ts'
+import { statusOf } from '../../src/ops/status.ts'
 
 export const writeToken = 'write-token-of-the-tests'
 
@@ -46,8 +48,12 @@ export interface OpenApi {
 export async function openHttpApi(
   databaseUrl: string | undefined,
   options: Partial<HttpOptions> = {},
+  sources: Partial<Pick<HttpSources, 'status' | 'replay'>> = {},
 ): Promise<HttpApi> {
   const bugs: unknown[] = []
+  const recent = openRecent(() => undefined)
+  const nothing = (): undefined => undefined
+  const zero = (): number => 0
   const server = await openHttpServer(
     {
       host: '127.0.0.1',
@@ -62,9 +68,26 @@ export async function openHttpApi(
     {
       registry: new Registry(),
       health: createHealth(),
-      pool: () => undefined,
-      onDatabaseFailure: () => undefined,
+      pool: nothing,
+      status: () =>
+        statusOf(
+          {
+            pipeline: nothing,
+            statistics: nothing,
+            problems: () => [],
+            spoolBytes: zero,
+            spoolMaxBytes: 0,
+            sessionsLost: zero,
+            sessionsAdopted: zero,
+            isBrokerConnected: () => false,
+            isDatabaseUp: () => false,
+          },
+          recent,
+        ),
+      replay: nothing,
+      onDatabaseFailure: nothing,
       onBug: (error) => bugs.push(error),
+      ...sources,
     },
   )
   if (databaseUrl !== undefined) server.connect(databaseUrl)
@@ -109,6 +132,7 @@ export async function openHttpApi(
       return reply
     },
     async close() {
+      recent.close()
       await server.close()
       if (bugs.length > 0) throw new AggregateError(bugs, 'requests met mistakes of ours')
     },
