@@ -23,3 +23,45 @@ export interface Facility {
   readonly timezone: string
   readonly floors: readonly Floor[]
 }
+
+export interface Room {
+  readonly id: string
+  readonly name: string
+  readonly type: string | null
+  readonly departmentName: string | null
+  readonly isRestricted: boolean
+  /** [x, y] in metres, y to the north. */
+  readonly polygon: readonly (readonly [number, number])[]
+}
+
+export interface Plan {
+  readonly facility: string
+  readonly floor: number
+  readonly bounds: Bounds | null
+  readonly rooms: readonly Room[]
+}
+
+export interface Location {
+  readonly assetId: string
+  readonly assetTag: string
+  readonly name: string
+  readonly category: string | null
+  readonly subcategory: string | null
+  readonly status: string
+  readonly isFree: boolean
+  readonly tagId: string
+  readonly facility: string
+  readonly floor: number | null
+  readonly roomId: string | null
+  readonly roomName: string | null
+  readonly x: number | null
+  readonly y: number | null
+  readonly accuracyM: number | null
+  readonly confidence: string | number | null
+  readonly seenAt: string
+  readonly ageS: number
+  readonly isMoving: boolean | null
+  readonly batteryPct: number | null
+  /** In a restricted room. */
+  readonly isRestricted: boolean
+}
