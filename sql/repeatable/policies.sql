@@ -30,6 +30,10 @@ SELECT add_continuous_aggregate_policy('location_1d',
     start_offset => INTERVAL '4 days', end_offset => INTERVAL '1 hour', schedule_interval => INTERVAL '1 hour')
 WHERE NOT EXISTS (SELECT FROM timescaledb_information.jobs j
     WHERE j.proc_name = 'policy_refresh_continuous_aggregate' AND j.hypertable_schema = 'public' AND j.hypertable_name = 'location_1d');
+SELECT add_continuous_aggregate_policy('room_presence_1h',
+    start_offset => INTERVAL '3 days', end_offset => INTERVAL '10 minutes', schedule_interval => INTERVAL '10 minutes')
+WHERE NOT EXISTS (SELECT FROM timescaledb_information.jobs j
+    WHERE j.proc_name = 'policy_refresh_continuous_aggregate' AND j.hypertable_schema = 'public' AND j.hypertable_name = 'room_presence_1h');
 
 -- After the refresh policies: TimescaleDB refuses it before.
 CALL add_columnstore_policy('location_history', after => INTERVAL '30 days', if_not_exists => true);
@@ -37,6 +41,7 @@ CALL add_columnstore_policy('location_1m', after => INTERVAL '30 days', if_not_e
 CALL add_columnstore_policy('room_presence_1m', after => INTERVAL '30 days', if_not_exists => true);
 CALL add_columnstore_policy('gateway_1m', after => INTERVAL '30 days', if_not_exists => true);
 CALL add_columnstore_policy('location_1h', after => INTERVAL '90 days', if_not_exists => true);
+CALL add_columnstore_policy('room_presence_1h', after => INTERVAL '90 days', if_not_exists => true);
 CALL add_columnstore_policy('location_1d', after => INTERVAL '400 days', if_not_exists => true);
 
 SELECT add_retention_policy('location_history', drop_after => INTERVAL '2 years', if_not_exists => true);
@@ -44,6 +49,7 @@ SELECT add_retention_policy('location_1m', drop_after => INTERVAL '5 years', if_
 SELECT add_retention_policy('room_presence_1m', drop_after => INTERVAL '5 years', if_not_exists => true);
 SELECT add_retention_policy('gateway_1m', drop_after => INTERVAL '5 years', if_not_exists => true);
 SELECT add_retention_policy('location_1h', drop_after => INTERVAL '10 years', if_not_exists => true);
+SELECT add_retention_policy('room_presence_1h', drop_after => INTERVAL '10 years', if_not_exists => true);
 
 -- A day a batch: TimescaleDB's default is ten buckets, which for minutes makes the first refresh hundreds of transactions.
 SELECT alter_job(j.job_id, config => j.config || '{"buckets_per_batch": 1440}') FROM timescaledb_information.jobs j

@@ -31,6 +31,13 @@ WHERE ((SELECT has_table_privilege(session_user, 'public.location_history', 'SEL
     OR r.facility_id = ANY (ARRAY(SELECT f.facility_code FROM rtls.facilities f)))
   AND r.tag_id NOT IN (SELECT p.tag_id FROM public.person_tags p);
 
+CREATE OR REPLACE VIEW rtls.room_presence_1h WITH (security_barrier) AS
+SELECT r.* FROM public.room_presence_1h r
+WHERE ((SELECT has_table_privilege(session_user, 'public.location_history', 'SELECT'))
+    OR r.facility_id = ANY (ARRAY(SELECT f.facility_code FROM rtls.facilities f)))
+  AND r.tag_id NOT IN (SELECT p.tag_id FROM public.person_tags p);
+COMMENT ON VIEW rtls.room_presence_1h IS 'Where each tag was, hour by hour; unnest(stays) has the rooms. Not by asset: an hour in which a tag changed hands is of two.';
+
 -- No tag is named here; how many a gateway hears says nothing about whose they are.
 CREATE OR REPLACE VIEW rtls.gateway_1m WITH (security_barrier) AS
 SELECT r.* FROM public.gateway_1m r

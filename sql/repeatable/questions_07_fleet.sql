@@ -2,70 +2,76 @@
 
 -- Minutes and not visits, because the questions are about hundreds of assets and weeks. The room of a minute is the one most of
 -- its pings name, so that a jump through a wall for one ping counts nothing where the tag sends more.
-CREATE OR REPLACE FUNCTION rtls.stays(facility text, since timestamptz, until timestamptz, max_gap interval)
-RETURNS TABLE (asset_id text, room_id text, from_t timestamptz, to_t timestamptz)
-LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
-    SELECT m.asset_id, m.room_id, m.bucket,
-        least(lead(m.bucket) OVER (PARTITION BY m.asset_id ORDER BY m.bucket), m.bucket + max_gap, until, greatest(now(), m.bucket))
-    FROM (
-        SELECT DISTINCT ON (p.asset_id, p.bucket) p.asset_id, p.bucket, p.room_id
-        FROM rtls.asset_presence_1m p
-        WHERE p.facility_id = facility AND p.bucket >= since AND p.bucket < until
-        ORDER BY p.asset_id, p.bucket, p.pings DESC, p.last_t DESC, p.room_id
-    ) AS m
-$$;
-COMMENT ON FUNCTION rtls.stays(text, timestamptz, timestamptz, interval) IS
-    'Minute by minute where each asset of a facility was (the room most pings of the minute name), until it is heard again, at most max_gap.';
-
-CREATE OR REPLACE FUNCTION rtls.quarters(from_t timestamptz, to_t timestamptz, timezone text, unit text)
-RETURNS TABLE (bucket timestamptz, from_t timestamptz, to_t timestamptz)
-LANGUAGE sql IMMUTABLE AS $$
-    SELECT date_trunc(unit, step, timezone), greatest($1, step), least($2, step + INTERVAL '15 minutes')
-    FROM generate_series(date_bin('15 minutes', $1, timestamptz '2000-01-01 00:00Z'), $2, INTERVAL '15 minutes') AS step
-    WHERE step < $2
-$$;
-COMMENT ON FUNCTION rtls.quarters(timestamptz, timestamptz, text, text) IS
-    'A span of time cut at the quarters of an hour (where hours and days begin in every time zone), each with the local hour or day it is of.';
-
 CREATE OR REPLACE FUNCTION room_occupancy(facility text, since timestamptz, until timestamptz, unit text DEFAULT 'hour',
     max_gap interval DEFAULT '15 minutes')
 RETURNS TABLE (
     bucket timestamptz, local_bucket timestamp, room_id text, room_name text, device_category device_category,
     average double precision, most bigint, assets bigint, heard_share double precision)
-LANGUAGE sql STABLE AS $$
-    WITH place AS (
+LANGUAGE sql STABLE SET jit = off AS $$
+    WITH place AS MATERIALIZED (
         SELECT f.timezone FROM rtls.facilities f WHERE f.facility_code = facility
-    ), piece AS (
-        SELECT q.bucket, z.timezone, s.asset_id, s.room_id, a.device_category, q.from_t, q.to_t,
-            least(q.to_t, s.from_t + INTERVAL '1 minute') - q.from_t AS heard
-        FROM rtls.stays(facility, since, until, max_gap) s
-        JOIN rtls.assets a ON a.id = s.asset_id
-        CROSS JOIN place z
-        CROSS JOIN LATERAL rtls.quarters(s.from_t, s.to_t, z.timezone, unit) q
+    ), stay AS MATERIALIZED (
+        SELECT s.*, a.device_category
+        FROM rtls.facility_stays(facility, since, until, max_gap) s JOIN rtls.assets a ON a.id = s.asset_id
         WHERE s.room_id IS NOT NULL
+    ), edge AS MATERIALIZED (
+        -- When the local hours or days begin, and one more; in steps of a quarter of an hour, because those of some time zones begin at :30 or :45.
+        SELECT array_agg(DISTINCT date_trunc(unit, q, z.timezone)) AS begins
+        FROM place z CROSS JOIN (SELECT min(s.from_t) AS first_t, max(s.to_t) AS last_t FROM stay s) AS span
+        CROSS JOIN LATERAL generate_series(date_bin('15 minutes', first_t, timestamptz '2000-01-01 00:00Z'),
+            last_t + ('1 ' || unit)::interval + INTERVAL '1 hour', INTERVAL '15 minutes') AS q
+    ), placed AS (
+        SELECT s.*, width_bucket(s.from_t, (SELECT begins FROM edge)) AS i,
+            width_bucket(s.to_t - INTERVAL '1 microsecond', (SELECT begins FROM edge)) AS j
+        FROM stay s WHERE EXISTS (SELECT FROM place)
+    ), cut AS (
+        SELECT p.i AS n, p.asset_id, p.room_id, p.device_category, p.heard, p.from_t AS began_t, p.from_t, p.to_t FROM placed p WHERE p.i = p.j
+        UNION ALL
+        SELECT n, p.asset_id, p.room_id, p.device_category, p.heard, p.from_t, greatest(p.from_t, (SELECT begins FROM edge)[n]),
+            least(p.to_t, (SELECT begins FROM edge)[n + 1])
+        FROM placed p CROSS JOIN LATERAL generate_series(p.i, p.j) AS n WHERE p.i < p.j
+    ), piece AS MATERIALIZED (
+        -- Heard: the minutes with a ping, the last one as far as it counts.
+        SELECT c.n, c.asset_id, c.room_id, c.device_category, c.from_t, c.to_t, date_part('epoch', c.to_t - c.from_t) AS seconds,
+            60 * bit_count(((c.heard >> m.skip) & ((1::bigint << m.whole - m.skip) - 1))::bit(60))
+                + ((c.heard >> m.whole) & 1) * (date_part('epoch', c.to_t - c.began_t) - 60 * m.whole) AS heard
+        FROM cut c
+        CROSS JOIN LATERAL (SELECT least(60, (date_part('epoch', c.from_t - c.began_t) / 60)::integer) AS skip,
+            least(60, floor(date_part('epoch', c.to_t - c.began_t) / 60)::integer) AS whole) AS m
+    ), edges AS (
+        SELECT n, begin, w.from_t, w.to_t, date_part('epoch', w.to_t - w.from_t) AS seconds
+        FROM edge CROSS JOIN LATERAL unnest(edge.begins) WITH ORDINALITY AS b(begin, n)
+        CROSS JOIN LATERAL (SELECT greatest(begin, since) AS from_t, least(edge.begins[n + 1], until) AS to_t) AS w
+    ), share AS MATERIALIZED (
+        SELECT p.n, p.room_id, p.device_category, p.asset_id, sum(p.seconds) AS seconds, sum(p.heard) AS heard FROM piece p GROUP BY 1, 2, 3, 4
+    ), total AS MATERIALIZED (
+        SELECT s.n, s.room_id, s.device_category, sum(s.seconds) AS seconds, sum(s.heard) AS heard, count(*) AS assets,
+            count(*) FILTER (WHERE s.seconds > e.seconds - 1e-6) AS all_along
+        FROM share s JOIN edges e ON e.n = s.n GROUP BY 1, 2, 3
     ), change AS (
-        SELECT p.bucket, p.room_id, p.device_category, e.t, sum(e.n) AS n
-        FROM piece p CROSS JOIN LATERAL (VALUES (p.from_t, 1), (p.to_t, -1)) AS e(t, n)
+        -- Who was there all along is there at the peak; when it was is asked only where several others came and went.
+        SELECT p.n, p.room_id, p.device_category, v.t, sum(v.step) AS step
+        FROM total t
+        JOIN edges e ON e.n = t.n
+        JOIN share s ON s.n = t.n AND s.room_id = t.room_id AND s.device_category = t.device_category AND s.seconds <= e.seconds - 1e-6
+        JOIN piece p ON p.n = s.n AND p.room_id = s.room_id AND p.device_category = s.device_category AND p.asset_id = s.asset_id
+        CROSS JOIN LATERAL (VALUES (p.from_t, 1), (p.to_t, -1)) AS v(t, step)
+        WHERE t.assets - t.all_along > 1
         GROUP BY 1, 2, 3, 4
     ), level AS (
-        SELECT c.*, sum(c.n) OVER (PARTITION BY c.bucket, c.room_id, c.device_category ORDER BY c.t) AS present FROM change c
+        SELECT c.n, c.room_id, c.device_category, sum(c.step) OVER (PARTITION BY c.n, c.room_id, c.device_category ORDER BY c.t) AS present
+        FROM change c
     ), peak AS (
-        SELECT l.bucket, l.room_id, l.device_category, max(l.present) AS most FROM level l GROUP BY 1, 2, 3
-    ), total AS (
-        SELECT p.bucket, p.timezone, p.room_id, p.device_category, extract(epoch FROM sum(p.to_t - p.from_t))::double precision AS seconds,
-            extract(epoch FROM sum(greatest(p.heard, INTERVAL '0')))::double precision AS heard, count(DISTINCT p.asset_id) AS assets
-        FROM piece p GROUP BY 1, 2, 3, 4
+        SELECT l.n, l.room_id, l.device_category, max(l.present)::bigint AS most FROM level l GROUP BY 1, 2, 3
     )
-    SELECT t.bucket, t.bucket AT TIME ZONE t.timezone, t.room_id, r.room_name, t.device_category,
-        t.seconds / extract(epoch FROM w.to_t - w.from_t)::double precision, k.most::bigint, t.assets, t.heard / nullif(t.seconds, 0)
+    SELECT e.begin, e.begin AT TIME ZONE z.timezone, t.room_id, r.room_name, t.device_category, t.seconds / e.seconds,
+        t.all_along + coalesce(k.most, t.assets - t.all_along), t.assets, t.heard / nullif(t.seconds, 0)
     FROM total t
-    JOIN peak k USING (bucket, room_id, device_category)
+    JOIN edges e ON e.n = t.n
+    CROSS JOIN place z
+    LEFT JOIN peak k ON k.n = t.n AND k.room_id = t.room_id AND k.device_category = t.device_category
     LEFT JOIN rtls.rooms r ON r.id = t.room_id
-    CROSS JOIN LATERAL (SELECT greatest(t.bucket, since) AS from_t,
-        least((date_trunc(unit, (t.bucket AT TIME ZONE t.timezone) + CASE unit WHEN 'hour' THEN INTERVAL '0' ELSE ('1 ' || unit)::interval END)
-            AT TIME ZONE t.timezone), until) AS day_end) AS d
-    CROSS JOIN LATERAL (SELECT d.from_t, CASE unit WHEN 'hour' THEN least(t.bucket + INTERVAL '1 hour', until) ELSE d.day_end END AS to_t) AS w
-    ORDER BY t.bucket, t.room_id, t.device_category
+    ORDER BY e.begin, t.room_id, t.device_category
 $$;
 COMMENT ON FUNCTION room_occupancy(text, timestamptz, timestamptz, text, interval) IS
     'How many assets of which category were in which room, by hour or day of the facility (its code): on average over the bucket, at most at once, and how many different ones. heard_share: of that presence, what is vouched for by a ping in the same minute; the rest is silence of at most max_gap. sql/queries/occupancy.sql';
@@ -112,7 +118,7 @@ LANGUAGE sql STABLE AS $$
             UNION ALL
             SELECT y.asset_id, tstzrange(y.from_t, y.to_t)
             FROM (SELECT 1 WHERE by_what = 'AWAY') AS asked
-            CROSS JOIN LATERAL rtls.stays(facility, since, until, INTERVAL '15 minutes') y
+            CROSS JOIN LATERAL rtls.facility_stays(facility, since, until, INTERVAL '15 minutes') y
             JOIN rtls.assets a ON a.id = y.asset_id
             WHERE a.home_room_id IS NOT NULL AND y.room_id IS DISTINCT FROM a.home_room_id
         ) AS spell

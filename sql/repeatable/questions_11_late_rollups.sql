@@ -10,6 +10,7 @@ DECLARE
     due_day date;
     day_start timestamptz;
     asked timestamptz;
+    is_dropped boolean;
     rollups text[];
     froms timestamptz[];
     tos timestamptz[];
@@ -24,24 +25,26 @@ BEGIN
         COMMIT;
         day_start := due_day::timestamp AT TIME ZONE 'UTC';
         -- Fewer pings than the rollups know of: they were dropped, and a refresh would make the rollups forget them too.
-        IF coalesce(greatest(
+        is_dropped := coalesce(greatest(
                 (SELECT sum(r.pings) FROM public.location_1m r WHERE r.bucket >= day_start AND r.bucket < day_start + INTERVAL '24 hours'),
                 (SELECT sum(r.pings) FROM public.location_1h r WHERE r.bucket >= day_start AND r.bucket < day_start + INTERVAL '24 hours'),
                 (SELECT sum(r.pings) FROM public.location_1d r WHERE r.bucket = day_start))
-            <= (SELECT count(*) FROM public.location_history h WHERE h.t >= day_start AND h.t < day_start + INTERVAL '24 hours'), true)
-        THEN
-            -- Coarser rollups last: they are made from finer ones.
-            SELECT array_agg(r.name ORDER BY r.width, r.name), array_agg(time_bucket(r.width, day_start) ORDER BY r.width, r.name),
-                array_agg(time_bucket(r.width, day_start + INTERVAL '24 hours' - INTERVAL '1 microsecond') + r.width ORDER BY r.width, r.name)
-            INTO rollups, froms, tos
-            FROM (VALUES ('public.location_1m', INTERVAL '1 minute'), ('public.room_presence_1m', '1 minute'), ('public.gateway_1m', '1 minute'),
-                ('public.location_1h', '1 hour'), ('public.location_1d', '1 day')) AS r(name, width);
-            FOR i IN 1..array_length(rollups, 1) LOOP
-                CALL refresh_continuous_aggregate(rollups[i]::regclass, froms[i], tos[i]);
-                -- What it has changed the next one learns of at COMMIT.
-                COMMIT;
-            END LOOP;
-        END IF;
+            > (SELECT count(*) FROM public.location_history h WHERE h.t >= day_start AND h.t < day_start + INTERVAL '24 hours'), false);
+        -- Coarser rollups last: they are made from finer ones. Of a day that was dropped only the hours that a newer version has
+        -- added are filled in, from the minutes that are there.
+        SELECT array_agg(r.name ORDER BY r.width, r.name), array_agg(time_bucket(r.width, day_start) ORDER BY r.width, r.name),
+            array_agg(time_bucket(r.width, day_start + INTERVAL '24 hours' - INTERVAL '1 microsecond') + r.width ORDER BY r.width, r.name)
+        INTO rollups, froms, tos
+        FROM (VALUES ('public.location_1m', INTERVAL '1 minute'), ('public.room_presence_1m', '1 minute'), ('public.gateway_1m', '1 minute'),
+            ('public.location_1h', '1 hour'), ('public.room_presence_1h', '1 hour'), ('public.location_1d', '1 day')) AS r(name, width)
+        WHERE NOT is_dropped OR r.name = 'public.room_presence_1h' AND
+            (SELECT coalesce(sum(h.pings), 0) FROM public.room_presence_1h h WHERE h.bucket >= day_start AND h.bucket < day_start + INTERVAL '24 hours')
+            < (SELECT coalesce(sum(m.pings), 0) FROM public.room_presence_1m m WHERE m.bucket >= day_start AND m.bucket < day_start + INTERVAL '24 hours');
+        FOR i IN 1..coalesce(array_length(rollups, 1), 0) LOOP
+            CALL refresh_continuous_aggregate(rollups[i]::regclass, froms[i], tos[i]);
+            -- What it has changed the next one learns of at COMMIT.
+            COMMIT;
+        END LOOP;
         DELETE FROM public.rollup_refresh_queue q WHERE q.day = due_day AND q.requested_at = asked;
         UPDATE public.rollup_refresh_queue q SET claimed_until = NULL WHERE q.day = due_day;
         COMMIT;

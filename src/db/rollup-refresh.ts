@@ -8,6 +8,7 @@
  * one that touches any of it does all of it. So a piece that is cut off is tried once more with all the time it may need.
  *
  * A day whose pings were dropped by retention is left as it is: a refresh would make its buckets what the few late ones say.
+ * Only what a newer version has added, and is made from minutes that are there, is filled in.
  */
 import { repeat } from '../ops/repeat.ts'
 import { judge } from './failure.ts'
@@ -57,13 +58,20 @@ const rollupsSql = `
  * Do the rollups know of more pings than there are? Then some were dropped since, by the policy or by hand. Any of the three may
  * have been: a finer rollup is kept shorter than a coarser one.
  */
-const isDroppedSql = `
+const heldSql = `
   SELECT greatest(
       (SELECT sum(pings) FROM location_1m WHERE bucket >= d.day AND bucket < d.day + interval '24 hours'),
       (SELECT sum(pings) FROM location_1h WHERE bucket >= d.day AND bucket < d.day + interval '24 hours'),
       (SELECT sum(pings) FROM location_1d WHERE bucket = d.day))
-    > (SELECT count(*) FROM location_history WHERE t >= d.day AND t < d.day + interval '24 hours') AS "isDropped"
+    > (SELECT count(*) FROM location_history WHERE t >= d.day AND t < d.day + interval '24 hours') AS "isDropped",
+    (SELECT coalesce(sum(pings), 0) FROM room_presence_1h WHERE bucket >= d.day AND bucket < d.day + interval '24 hours')
+    < (SELECT coalesce(sum(pings), 0) FROM room_presence_1m WHERE bucket >= d.day AND bucket < d.day + interval '24 hours') AS "lacksHours"
   FROM (SELECT ($1 || ' 00:00:00+00')::timestamptz AS day) d`
+
+interface Held {
+  readonly isDropped: boolean | null
+  readonly lacksHours: boolean | null
+}
 
 interface Rollup {
   readonly rollup: string
@@ -144,15 +152,14 @@ const changed = async (pool: Pool, sql: string, values: unknown[], signal?: Abor
 
 async function refreshDay(pool: Pool, day: string, spans: Spans, signal?: AbortSignal): Promise<void> {
   const [held] = await pool.use(
-    async (client) => (await client.query<{ isDropped: boolean | null }>(isDroppedSql, [day])).rows,
+    async (client) => (await client.query<Held>(heldSql, [day])).rows,
     signal,
     patienceMs,
   )
-  if (held?.isDropped === true) return
-  const rollups = await pool.use(
-    async (client) => (await client.query<Rollup>(rollupsSql, [day])).rows,
-    signal,
-  )
+  const isDropped = held?.isDropped === true
+  if (isDropped && held.lacksHours !== true) return
+  const all = await pool.use(async (client) => (await client.query<Rollup>(rollupsSql, [day])).rows, signal)
+  const rollups = isDropped ? all.filter(({ rollup }) => rollup === 'public.room_presence_1h') : all
   for (const { rollup, widthS, fromS, toS } of rollups) {
     const firstSpan = Math.max(1, Math.floor(firstSpanS / widthS))
     for (let atS = fromS; atS < toS;) {

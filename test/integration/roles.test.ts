@@ -6,6 +6,7 @@ import { refreshDueDays } from '../../src/db/rollup-refresh.ts'
 import { createWriter } from '../../src/ingest/writer.ts'
 import { useBiotrakr } from '../support/biotrakr.ts'
 import { batchOf } from '../support/ingest.ts'
+import { rollups } from '../support/rollups.ts'
 
 const suite = useBiotrakr()
 const { query, asset } = suite
@@ -74,10 +75,11 @@ beforeAll(async () => {
        SELECT to_timestamp($4::float8) + i * interval '1 hour', $1, 'g', $2, $3, 0, 1, 1, 90 FROM generate_series(0, 71) i`,
       [facility, tag, room, start / 1000],
     )
-  for (const rollup of ['location_1m', 'location_1h', 'location_1d', 'room_presence_1m', 'gateway_1m'])
+  for (const rollup of rollups)
     await query(`CALL refresh_continuous_aggregate('${rollup}', NULL, now() - interval '1 day')`)
   await query(`SELECT compress_chunk(c) FROM show_chunks('location_history') c`)
   await query(`SELECT compress_chunk(c) FROM show_chunks('location_1h') c`)
+  await query(`SELECT compress_chunk(c) FROM show_chunks('room_presence_1h') c`)
   await query(`CREATE ROLE ${one} LOGIN IN ROLE rtls_analyst`)
   await query(`CREATE ROLE ${none} LOGIN IN ROLE rtls_analyst`)
   await query(`CREATE ROLE ${ingest} LOGIN IN ROLE rtls_ingest`)
@@ -112,6 +114,7 @@ const byTag = [
   'location_1h',
   'location_1d',
   'room_presence_1m',
+  'room_presence_1h',
   'tag_assignments',
 ]
 

@@ -3,6 +3,7 @@ import { refreshDueDays } from '../../src/db/rollup-refresh.ts'
 import { readStatistics } from '../../src/db/statistics.ts'
 import { lateBeforeUs } from '../../src/ingest/lanes.ts'
 import { type Ingest, batchOf, openIngest } from '../support/ingest.ts'
+import { rollups } from '../support/rollups.ts'
 
 const dayMs = 86_400_000
 const now = Date.now()
@@ -20,8 +21,8 @@ afterAll(async () => {
   await ingest.close()
 })
 
-const rollups = ['location_1m', 'location_1h', 'location_1d', 'room_presence_1m', 'gateway_1m'] as const
 const inOrder = ['location_1m', 'location_1h', 'location_1d'] as const
+const presence = ['room_presence_1m', 'room_presence_1h'] as const
 
 describe('the figures of the policies', () => {
   interface Job {
@@ -55,8 +56,8 @@ describe('the figures of the policies', () => {
   const refreshOf = (rollup: string): Job | undefined => job('policy_refresh_continuous_aggregate', rollup)
   /** The finer rollups whose schedules a coarse one waits for, and itself. */
   const waitsFor = (rollup: string): readonly string[] => {
-    const level = inOrder.findIndex((each) => each === rollup)
-    return level === -1 ? [rollup] : inOrder.slice(0, level + 1)
+    const line = [inOrder, presence].find((each) => each.some((name) => name === rollup)) ?? [rollup]
+    return line.slice(0, line.findIndex((name) => name === rollup) + 1)
   }
 
   it.each(rollups)(
@@ -84,11 +85,13 @@ describe('the figures of the policies', () => {
     const keptS = job('policy_retention', 'location_history')?.dropS ?? 0
     expect(packedS).toBeGreaterThan(Math.max(...startsS))
     expect(keptS).toBeGreaterThan(packedS)
-    const kept = inOrder.map((rollup) => job('policy_retention', rollup)?.dropS ?? Infinity)
-    expect(kept).toEqual(kept.toSorted((a, b) => a - b))
+    const keptOf = (line: readonly string[]): number[] =>
+      line.map((rollup) => job('policy_retention', rollup)?.dropS ?? Infinity)
+    for (const line of [inOrder, presence])
+      expect(keptOf(line)).toEqual(keptOf(line).toSorted((a, b) => a - b))
     for (const rollup of rollups)
       expect(job('policy_retention', rollup)?.dropS ?? Infinity).toBeGreaterThan(keptS)
-    expect(kept.at(-1)).toBe(Infinity)
+    expect(keptOf(inOrder).at(-1)).toBe(Infinity)
   })
 })
 
@@ -104,7 +107,7 @@ describe('the rollups', () => {
     return row ?? {}
   }
   const refreshAll = async (): Promise<void> => {
-    for (const rollup of [...inOrder, 'room_presence_1m', 'gateway_1m'])
+    for (const rollup of rollups)
       await ingest.query(`CALL refresh_continuous_aggregate('${rollup}', NULL, NULL)`)
   }
   const allOf = (pings: number): Record<string, number> =>

@@ -5,6 +5,7 @@ export const rollups = [
   'location_1h',
   'location_1d',
   'room_presence_1m',
+  'room_presence_1h',
   'gateway_1m',
 ] as const
 
