@@ -1,11 +1,36 @@
-/** The view "Numbers". */
+/** The view "Numbers": each panel answers one question, from the rollups, for the chosen facility and time. */
 import type { JSX } from 'preact'
-import { Panel } from '../parts/panel.tsx'
+import { Segments } from '../parts/choice.tsx'
+import { usePlace } from '../shell/place.ts'
+import { choose } from '../shell/route.ts'
+import { Batteries, Maintenance, Missing, ParLevels, Restricted } from './attention.tsx'
+import { Occupancy } from './occupancy.tsx'
+import { periods, usePeriod } from './report.ts'
+import { Dwell, RightSize, Utilisation } from './use.tsx'
 
 export function NumbersView(): JSX.Element {
+  const { period } = usePeriod()
+  const { clock } = usePlace()
   return (
-    <Panel question="What comes here?">
-      <p class="empty">This view is not built yet.</p>
-    </Panel>
+    <>
+      <div class="bar">
+        <Segments
+          label="Time"
+          value={period}
+          options={periods}
+          onChoose={(value) => choose({ period: value })}
+        />
+        <span class="note">Times are those of {clock.zone.replaceAll('_', ' ')}.</span>
+      </div>
+      <Occupancy />
+      <Dwell />
+      <Utilisation />
+      <RightSize />
+      <ParLevels />
+      <Missing />
+      <Maintenance />
+      <Batteries />
+      <Restricted />
+    </>
   )
 }

@@ -1,11 +1,21 @@
-/** The view "Pipeline". */
+/** The view "Pipeline": from the gateways to the table, what arrives, how fast, and what could not be stored. */
 import type { JSX } from 'preact'
-import { Panel } from '../parts/panel.tsx'
+import { DeadLetters } from './dead-letters.tsx'
+import { Coverage, Gateways } from './gateways.tsx'
+import { DatabaseJobs, Lag, Rates, State, WhereEveryPingIs, useStatus } from './status.tsx'
 
 export function PipelineView(): JSX.Element {
+  const status = useStatus()
   return (
-    <Panel question="What comes here?">
-      <p class="empty">This view is not built yet.</p>
-    </Panel>
+    <>
+      <State query={status} />
+      <Rates query={status} />
+      <Lag query={status} />
+      <DeadLetters query={status} />
+      <Gateways />
+      <WhereEveryPingIs query={status} />
+      <DatabaseJobs query={status} />
+      <Coverage />
+    </>
   )
 }

@@ -1,0 +1,20 @@
+/** An asset in a table: its tag number leads to it on the map, its name stands below. */
+import type { JSX } from 'preact'
+import { linkTo } from '../shell/route.ts'
+
+export function AssetLink({
+  assetId,
+  assetTag,
+  name,
+}: {
+  readonly assetId: string
+  readonly assetTag: string
+  readonly name: string
+}): JSX.Element {
+  return (
+    <span class="asset">
+      <a href={linkTo('', { asset: assetId })}>{name}</a>
+      <small>{assetTag}</small>
+    </span>
+  )
+}

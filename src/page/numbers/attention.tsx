@@ -1,0 +1,407 @@
+/** What needs somebody: par levels, assets not seen, batteries, what is due or recalled, restricted rooms. */
+import type { JSX } from 'preact'
+import { Bar, Pill, type Tone } from '../parts/marks.tsx'
+import { Panel } from '../parts/panel.tsx'
+import { Show } from '../parts/states.tsx'
+import { Table } from '../parts/table.tsx'
+import { usePlace } from '../shell/place.ts'
+import { number, span } from '../shell/time.ts'
+import { AssetLink } from './asset-link.tsx'
+import { usePeriod, useReport, words } from './report.ts'
+
+interface AssetRow {
+  readonly assetId: string
+  readonly assetTag: string
+  readonly name: string
+}
+
+const equipment = {
+  key: 'name',
+  title: 'Equipment',
+  value: ({ name }: AssetRow) => name,
+  show: (row: AssetRow) => <AssetLink {...row} />,
+}
+
+interface ParRow {
+  readonly roomId: string
+  readonly roomName: string
+  readonly category: string
+  readonly subcategory: string | null
+  readonly minCount: number
+  readonly maxCount: number | null
+  readonly present: number
+  readonly unsure: number
+  readonly status: 'UNDER' | 'OK' | 'OVER'
+}
+
+const parTones: Readonly<Record<ParRow['status'], readonly [Tone, string]>> = {
+  UNDER: ['bad', 'too few'],
+  OK: ['good', 'enough'],
+  OVER: ['warn', 'too many'],
+}
+
+export function ParLevels(): JSX.Element {
+  const report = useReport<ParRow>('par-levels', {}, 30_000)
+  return (
+    <Panel
+      question="Which rooms have too few or too many of what they should hold?"
+      note="Usable equipment that was last heard in the room, against its par level. Now."
+    >
+      <Show
+        query={report}
+        lines={5}
+        isEmpty={({ items }) => items.length === 0}
+        empty="No room has a par level yet. A row of the table par_levels says how many of a kind a room should hold."
+      >
+        {({ items }) => (
+          <Table
+            caption="Par levels"
+            rows={items}
+            rowKey={({ roomId, category, subcategory }) => `${roomId} ${category} ${subcategory ?? ''}`}
+            limit={8}
+            csv={report.csv}
+            columns={[
+              { key: 'room', title: 'Room', value: ({ roomName }) => roomName },
+              {
+                key: 'kind',
+                title: 'Kind',
+                value: ({ category, subcategory }) => subcategory ?? words(category),
+              },
+              {
+                key: 'present',
+                title: 'There',
+                value: ({ present }) => present,
+                show: ({ present, unsure, minCount, maxCount, status }) => (
+                  <Bar share={present / Math.max(1, maxCount ?? minCount * 1.5)} tone={parTones[status][0]}>
+                    {present}
+                    {unsure > 0 && <small> ({unsure} not sure)</small>}
+                  </Bar>
+                ),
+              },
+              {
+                key: 'level',
+                title: 'Should be',
+                value: ({ minCount }) => minCount,
+                show: ({ minCount, maxCount }) =>
+                  maxCount === null ? `${minCount} or more` : `${minCount} to ${maxCount}`,
+              },
+              {
+                key: 'status',
+                title: 'State',
+                value: ({ status }) => ['UNDER', 'OVER', 'OK'].indexOf(status),
+                show: ({ status }) => <Pill tone={parTones[status][0]}>{parTones[status][1]}</Pill>,
+              },
+            ]}
+          />
+        )}
+      </Show>
+    </Panel>
+  )
+}
+
+interface MissingRow extends AssetRow {
+  readonly lastSeenAt: string | null
+  readonly silentS: number | null
+  readonly expectedIntervalS: number | null
+  readonly overdueFactor: number | null
+  readonly roomName: string | null
+  readonly batteryPct: number | null
+}
+
+export function Missing(): JSX.Element {
+  const report = useReport<MissingRow>('missing', {}, 60_000)
+  const { clock } = usePlace()
+  return (
+    <Panel
+      question="What is silent for longer than it usually is?"
+      note="Three times as long as the tag's own habit, or never heard of. Now."
+    >
+      <Show
+        query={report}
+        lines={6}
+        isEmpty={({ items }) => items.length === 0}
+        empty="Nothing: every tag is heard as often as it usually is."
+      >
+        {({ items }) => (
+          <Table
+            caption="Assets not seen"
+            rows={items}
+            rowKey={({ assetId }) => assetId}
+            limit={8}
+            csv={report.csv}
+            columns={[
+              equipment,
+              {
+                key: 'silent',
+                title: 'Silent for',
+                value: ({ silentS }) => silentS,
+                show: ({ silentS }) =>
+                  silentS === null ? <Pill tone="quiet">never heard</Pill> : span(silentS),
+                isNumber: true,
+              },
+              {
+                key: 'expected',
+                title: 'Usually heard every',
+                value: ({ expectedIntervalS }) => expectedIntervalS,
+                show: ({ expectedIntervalS }) => (expectedIntervalS === null ? '–' : span(expectedIntervalS)),
+                isNumber: true,
+              },
+              {
+                key: 'room',
+                title: 'Last in',
+                value: ({ roomName }) => roomName,
+                show: ({ roomName, lastSeenAt }) =>
+                  lastSeenAt === null ? (
+                    '–'
+                  ) : (
+                    <span class="asset">
+                      {roomName ?? 'no room'}
+                      <small>{clock.dateTime(Date.parse(lastSeenAt))}</small>
+                    </span>
+                  ),
+              },
+              {
+                key: 'battery',
+                title: 'Battery',
+                value: ({ batteryPct }) => batteryPct,
+                show: ({ batteryPct }) => (batteryPct === null ? '–' : `${batteryPct} %`),
+                isNumber: true,
+              },
+            ]}
+          />
+        )}
+      </Show>
+    </Panel>
+  )
+}
+
+interface BatteryRow extends AssetRow {
+  readonly tagId: string
+  readonly batteryPct: number | null
+  readonly isLow: boolean | null
+  readonly emptyOn: string | null
+  readonly daysLeft: number | null
+  readonly daysUsed: number
+}
+
+export function Batteries(): JSX.Element {
+  const report = useReport<BatteryRow>('batteries', { withinDays: 30 }, 300_000)
+  return (
+    <Panel
+      question="Which batteries are low, and empty when?"
+      note="At 20 % or below, or empty within 30 days by the trend of the last days."
+    >
+      <Show
+        query={report}
+        lines={6}
+        isEmpty={({ items }) => items.length === 0}
+        empty="None: no battery is low or ends within 30 days."
+      >
+        {({ items }) => (
+          <Table
+            caption="Batteries"
+            rows={items}
+            rowKey={({ assetId, tagId }) => `${assetId} ${tagId}`}
+            limit={8}
+            csv={report.csv}
+            columns={[
+              equipment,
+              {
+                key: 'battery',
+                title: 'Battery',
+                value: ({ batteryPct }) => batteryPct,
+                show: ({ batteryPct, isLow }) => (
+                  <Bar share={(batteryPct ?? 0) / 100} tone={isLow === true ? 'bad' : 'plain'}>
+                    {batteryPct ?? '–'} %
+                  </Bar>
+                ),
+              },
+              {
+                key: 'empty',
+                title: 'Empty on',
+                value: ({ emptyOn }) => emptyOn,
+                show: ({ emptyOn, daysLeft }) =>
+                  emptyOn === null ? (
+                    'no trend yet'
+                  ) : (
+                    <span class="asset">
+                      {emptyOn}
+                      <small>{(daysLeft ?? 0) < 0 ? 'by now' : `in ${span((daysLeft ?? 0) * 86_400)}`}</small>
+                    </span>
+                  ),
+              },
+              {
+                key: 'rests',
+                title: 'Rests on',
+                value: ({ daysUsed }) => daysUsed,
+                show: ({ daysUsed }) => `${daysUsed} ${daysUsed === 1 ? 'day' : 'days'}`,
+                isNumber: true,
+              },
+            ]}
+          />
+        )}
+      </Show>
+    </Panel>
+  )
+}
+
+interface DueRow extends AssetRow {
+  readonly criticality: string
+  readonly reason: 'RECALL' | 'MAINTENANCE' | 'CALIBRATION' | 'SAFETY_INSPECTION'
+  readonly dueOn: string | null
+  readonly daysOverdue: number | null
+  readonly floor: number | null
+  readonly roomName: string | null
+  readonly ageS: number | null
+}
+
+export function Maintenance(): JSX.Element {
+  const report = useReport<DueRow>('maintenance', {}, 300_000)
+  return (
+    <Panel
+      question="What is recalled, due or overdue, and where is it now?"
+      note="Open recalls, and maintenance, calibration and inspection due within 7 days. The most critical first."
+    >
+      <Show
+        query={report}
+        lines={6}
+        isEmpty={({ items }) => items.length === 0}
+        empty="Nothing is recalled or due within the next 7 days."
+      >
+        {({ items }) => (
+          <Table
+            caption="Equipment to find"
+            rows={items}
+            rowKey={({ assetId, reason }) => `${assetId} ${reason}`}
+            limit={8}
+            csv={report.csv}
+            columns={[
+              equipment,
+              {
+                key: 'reason',
+                title: 'Why',
+                value: ({ reason }) => reason,
+                show: ({ reason, daysOverdue }) => (
+                  <Pill tone={reason === 'RECALL' ? 'bad' : (daysOverdue ?? 0) > 0 ? 'warn' : 'quiet'}>
+                    {words(reason)}
+                  </Pill>
+                ),
+              },
+              {
+                key: 'due',
+                title: 'Due',
+                value: ({ daysOverdue }) => (daysOverdue === null ? null : -daysOverdue),
+                show: ({ dueOn, daysOverdue }) => (
+                  <span class="asset">
+                    {dueOn ?? '–'}
+                    {daysOverdue !== null && <small>{overdue(daysOverdue)}</small>}
+                  </span>
+                ),
+              },
+              {
+                key: 'place',
+                title: 'Where',
+                value: ({ roomName }) => roomName,
+                show: ({ roomName, floor, ageS }) =>
+                  ageS === null ? (
+                    'never heard of'
+                  ) : (
+                    <span class="asset">
+                      {roomName ?? 'no room'}
+                      <small>
+                        floor {floor ?? '–'}, {span(ageS)} ago
+                      </small>
+                    </span>
+                  ),
+              },
+              {
+                key: 'criticality',
+                title: 'Critical',
+                value: ({ criticality }) => ['CRITICAL', 'HIGH', 'MEDIUM', 'LOW'].indexOf(criticality),
+                show: ({ criticality }) => words(criticality),
+              },
+            ]}
+          />
+        )}
+      </Show>
+    </Panel>
+  )
+}
+
+function overdue(days: number): string {
+  if (days === 0) return 'today'
+  const many = `${number(Math.abs(days))} ${Math.abs(days) === 1 ? 'day' : 'days'}`
+  return days > 0 ? `${many} overdue` : `in ${many}`
+}
+
+interface EntryRow extends AssetRow {
+  readonly roomId: string
+  readonly roomName: string
+  readonly enteredAt: string
+  readonly durationS: number
+  readonly alertId: string | null
+  readonly acknowledgedAt: string | null
+  readonly resolvedAt: string | null
+}
+
+export function Restricted(): JSX.Element {
+  const { from, words: when } = usePeriod()
+  const report = useReport<EntryRow>('restricted', { from }, 60_000)
+  const { clock } = usePlace()
+  return (
+    <Panel
+      question="What was in a restricted room it does not belong in?"
+      note={`Entries of ${when}, the newest first; each raised one alert.`}
+    >
+      <Show
+        query={report}
+        lines={6}
+        isEmpty={({ items }) => items.length === 0}
+        empty="Nothing was, as far as pings tell. Rooms are restricted by rooms.is_restricted."
+      >
+        {({ items }) => (
+          <Table
+            caption="Entries into restricted rooms"
+            rows={items}
+            rowKey={({ assetId, roomId, enteredAt }) => `${assetId} ${roomId} ${enteredAt}`}
+            limit={8}
+            csv={report.csv}
+            columns={[
+              equipment,
+              { key: 'room', title: 'Room', value: ({ roomName }) => roomName },
+              {
+                key: 'entered',
+                title: 'Entered',
+                value: ({ enteredAt }) => enteredAt,
+                show: ({ enteredAt }) => clock.dateTime(Date.parse(enteredAt)),
+              },
+              {
+                key: 'stayed',
+                title: 'Stayed',
+                value: ({ durationS }) => durationS,
+                show: ({ durationS }) => span(durationS),
+                isNumber: true,
+              },
+              {
+                key: 'alert',
+                title: 'Alert',
+                value: ({ resolvedAt, acknowledgedAt, alertId }) =>
+                  alertId === null ? 'off' : (resolvedAt ?? acknowledgedAt ?? 'open'),
+                show: ({ resolvedAt, acknowledgedAt, alertId }) =>
+                  alertId === null ? (
+                    <Pill tone="quiet">alerts off</Pill>
+                  ) : resolvedAt !== null ? (
+                    <Pill tone="good">resolved</Pill>
+                  ) : acknowledgedAt !== null ? (
+                    <Pill tone="plain">acknowledged</Pill>
+                  ) : (
+                    <Pill tone="warn">open</Pill>
+                  ),
+              },
+            ]}
+          />
+        )}
+      </Show>
+    </Panel>
+  )
+}

@@ -1,0 +1,283 @@
+/** How long equipment stays, what is used and what idles, and how many would be enough. */
+import type { JSX } from 'preact'
+import { Segments } from '../parts/choice.tsx'
+import { Bar, Columns } from '../parts/marks.tsx'
+import { Panel } from '../parts/panel.tsx'
+import { Show } from '../parts/states.tsx'
+import { Table } from '../parts/table.tsx'
+import { usePlace } from '../shell/place.ts'
+import { choose, useRoute } from '../shell/route.ts'
+import { number, span } from '../shell/time.ts'
+import { AssetLink } from './asset-link.tsx'
+import { usePeriod, useReport, words } from './report.ts'
+
+const bins = [
+  ['to5Min', '≤ 5 min'],
+  ['to15Min', '≤ 15 min'],
+  ['to1H', '≤ 1 h'],
+  ['to4H', '≤ 4 h'],
+  ['to12H', '≤ 12 h'],
+  ['to24H', '≤ 24 h'],
+  ['longer', 'longer'],
+] as const
+
+interface DwellRow extends Readonly<Record<(typeof bins)[number][0], number>> {
+  readonly groupId: string | null
+  readonly groupName: string | null
+  readonly visits: number
+  readonly assets: number
+  readonly medianS: number
+  readonly p95S: number
+  readonly longestS: number
+}
+
+const groups = [
+  ['room', 'Room'],
+  ['department', 'Department'],
+  ['category', 'Kind'],
+] as const
+
+export function Dwell(): JSX.Element {
+  const asked = useRoute().params.get('dwell')
+  const [by] = groups.find(([name]) => name === asked) ?? groups[0]
+  const { from, words: when } = usePeriod()
+  const report = useReport<DwellRow>('dwell', { from, by })
+  return (
+    <Panel
+      question="How long does equipment stay in a room at a time?"
+      note={`Visits of ${when}, by their length.`}
+      tools={
+        <Segments label="By" value={by} options={groups} onChoose={(value) => choose({ dwell: value })} />
+      }
+    >
+      <Show
+        query={report}
+        lines={8}
+        isEmpty={({ items }) => items.length === 0}
+        empty="No visits in this time: a visit needs two minutes in one room. Choose a longer time."
+      >
+        {({ items }) => (
+          <>
+            <Columns
+              label="How many visits were how long"
+              columns={bins.map(([key, title]) => ({
+                title,
+                value: items.reduce((sum, row) => sum + row[key], 0),
+              }))}
+            />
+            <Table
+              caption="Visits by length"
+              rows={items}
+              rowKey={({ groupId }) => groupId ?? ''}
+              limit={6}
+              csv={report.csv}
+              columns={[
+                {
+                  key: 'group',
+                  title: groups.find(([name]) => name === by)?.[1] ?? '',
+                  value: ({ groupName, groupId }) => groupName ?? groupId,
+                  show: ({ groupName, groupId }) =>
+                    by === 'category' ? words(groupId) : (groupName ?? groupId ?? 'no department'),
+                },
+                {
+                  key: 'visits',
+                  title: 'Visits',
+                  value: ({ visits }) => visits,
+                  show: ({ visits }) => number(visits),
+                  isNumber: true,
+                },
+                {
+                  key: 'median',
+                  title: 'Half up to',
+                  value: ({ medianS }) => medianS,
+                  show: ({ medianS }) => span(medianS),
+                  isNumber: true,
+                },
+                {
+                  key: 'p95',
+                  title: '95 % up to',
+                  value: ({ p95S }) => p95S,
+                  show: ({ p95S }) => span(p95S),
+                  isNumber: true,
+                },
+                {
+                  key: 'longest',
+                  title: 'Longest',
+                  value: ({ longestS }) => longestS,
+                  show: ({ longestS }) => span(longestS),
+                  isNumber: true,
+                },
+              ]}
+            />
+          </>
+        )}
+      </Show>
+    </Panel>
+  )
+}
+
+interface UseRow {
+  readonly assetId: string
+  readonly assetTag: string
+  readonly name: string
+  readonly category: string
+  readonly usedS: number
+  readonly usedPct: number | null
+  readonly longestIdleS: number
+  readonly lastUsedAt: string | null
+}
+
+const evidence = [
+  ['log', 'Logged sessions'],
+  ['away', 'Away from home'],
+] as const
+
+function useEvidence(): 'log' | 'away' {
+  const asked = useRoute().params.get('by')
+  return (evidence.find(([name]) => name === asked) ?? evidence[0])[0]
+}
+
+export function Utilisation(): JSX.Element {
+  const by = useEvidence()
+  const { from, words: when } = usePeriod()
+  const { clock } = usePlace()
+  const report = useReport<UseRow>('utilisation', { from, by })
+  return (
+    <Panel
+      question="What is used, and what idles?"
+      note={
+        by === 'log'
+          ? `Sessions of use that were logged in ${when}, the least used first.`
+          : `Time outside its home room in ${when}: a sign of use, and no proof.`
+      }
+      tools={
+        <Segments
+          label="Counted by"
+          value={by}
+          options={evidence}
+          onChoose={(value) => choose({ by: value })}
+        />
+      }
+    >
+      <Show
+        query={report}
+        lines={8}
+        isEmpty={({ items }) => items.length === 0}
+        empty="No equipment is in service here. Assets come by /assets or from the inventory system."
+      >
+        {({ items }) => (
+          <Table
+            caption="Use by asset"
+            rows={items}
+            rowKey={({ assetId }) => assetId}
+            limit={10}
+            csv={report.csv}
+            columns={[
+              {
+                key: 'name',
+                title: 'Equipment',
+                value: ({ name }) => name,
+                show: (row) => <AssetLink {...row} />,
+              },
+              { key: 'category', title: 'Kind', value: ({ category }) => words(category) },
+              {
+                key: 'used',
+                title: 'Used',
+                value: ({ usedPct }) => usedPct,
+                show: ({ usedPct, usedS }) => (
+                  <Bar share={(usedPct ?? 0) / 100}>
+                    {number(usedPct ?? 0, (usedPct ?? 0) < 10 ? 1 : 0)} % · {span(usedS)}
+                  </Bar>
+                ),
+              },
+              {
+                key: 'idle',
+                title: 'Longest idle',
+                value: ({ longestIdleS }) => longestIdleS,
+                show: ({ longestIdleS }) => span(longestIdleS),
+                isNumber: true,
+              },
+              {
+                key: 'last',
+                title: 'Last used',
+                value: ({ lastUsedAt }) => lastUsedAt,
+                show: ({ lastUsedAt }) =>
+                  lastUsedAt === null ? 'not in this time' : clock.dateTime(Date.parse(lastUsedAt)),
+              },
+            ]}
+          />
+        )}
+      </Show>
+    </Panel>
+  )
+}
+
+interface SizeRow {
+  readonly category: string
+  readonly subcategory: string | null
+  readonly owned: number
+  readonly averageUsed: number | null
+  readonly enough: number | null
+  readonly mostUsed: number | null
+  readonly spare: number | null
+  readonly trackedShare: number
+}
+
+export function RightSize(): JSX.Element {
+  const by = useEvidence()
+  const { from, words: when } = usePeriod()
+  const report = useReport<SizeRow>('right-size', { from, by })
+  return (
+    <Panel
+      question="How many of each kind would be enough?"
+      note={`In 95 % of ${when} no more than that were in use at once. Where few were tracked, the log is poor rather than the fleet large.`}
+    >
+      <Show
+        query={report}
+        lines={6}
+        isEmpty={({ items }) => items.length === 0}
+        empty="No equipment is in service here, so there is nothing to size."
+      >
+        {({ items }) => (
+          <Table
+            caption="Owned and enough, by kind"
+            rows={items}
+            rowKey={({ category, subcategory }) => `${category} ${subcategory ?? ''}`}
+            limit={8}
+            csv={report.csv}
+            columns={[
+              {
+                key: 'kind',
+                title: 'Kind',
+                value: ({ category, subcategory }) => subcategory ?? words(category),
+                show: ({ category, subcategory }) => (
+                  <span class="asset">
+                    {subcategory ?? words(category)}
+                    {subcategory !== null && <small>{words(category)}</small>}
+                  </span>
+                ),
+              },
+              { key: 'owned', title: 'Owned', value: ({ owned }) => owned, isNumber: true },
+              {
+                key: 'enough',
+                title: 'Enough',
+                value: ({ enough }) => enough,
+                show: ({ enough, owned }) => (
+                  <Bar share={owned === 0 ? 0 : (enough ?? 0) / owned}>{enough ?? '–'}</Bar>
+                ),
+              },
+              { key: 'spare', title: 'Spare', value: ({ spare }) => spare, isNumber: true },
+              {
+                key: 'tracked',
+                title: 'Tracked',
+                value: ({ trackedShare }) => trackedShare,
+                show: ({ trackedShare }) => `${number(100 * trackedShare)} %`,
+                isNumber: true,
+              },
+            ]}
+          />
+        )}
+      </Show>
+    </Panel>
+  )
+}
