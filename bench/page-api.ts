@@ -40,36 +40,43 @@ export async function openPageApi(assets: number, port = 0): Promise<PageApi> {
     floor.rooms.find((room) => x >= room.x0 && x < room.x1 && y >= room.y0 && y < room.y1)
   const locate = (mover: Mover): object => {
     const { assetId, name, x, y } = mover
-    const room = roomOf(mover)
+    const roomId = roomOf(mover)?.id ?? null
     const kind = name.length % 9
     return {
-      ...{ assetId, name, x, y, assetTag: `BENCH-${assetId.slice(-5)}`, tagId: assetId, facility, floor: 0 },
-      ...{ category: 'DIAGNOSTIC', subcategory: null, status: kind === 3 ? 'IN_MAINTENANCE' : 'IN_SERVICE' },
-      ...{
-        isFree: kind === 0 || kind === 5,
-        roomId: room?.id ?? null,
-        roomName: room?.id ?? null,
-        accuracyM: 0.4,
-      },
-      ...{ confidence: null, seenAt: new Date().toISOString(), ageS: 0, isMoving: true, batteryPct: 80 },
+      assetId,
+      name,
+      x,
+      y,
+      assetTag: `BENCH-${assetId.slice(-5)}`,
+      tagId: assetId,
+      facility,
+      floor: 0,
+      category: 'DIAGNOSTIC',
+      subcategory: null,
+      status: kind === 3 ? 'IN_MAINTENANCE' : 'IN_SERVICE',
+      isFree: kind === 0 || kind === 5,
+      roomId,
+      roomName: roomId,
+      accuracyM: 0.4,
+      confidence: 1,
+      seenAt: new Date().toISOString(),
+      ageS: 0,
+      isMoving: true,
+      batteryPct: 80,
       isRestricted: false,
     }
   }
   const step = (mover: Mover): void => {
     mover.heading += random.next() - 0.5
-    mover.x = clamp(mover.x + Math.cos(mover.heading) * 1.2, bounds.minX, bounds.maxX)
-    mover.y = clamp(mover.y + Math.sin(mover.heading) * 1.2, bounds.minY, bounds.maxY)
+    const [x, y] = [mover.x + Math.cos(mover.heading) * 1.2, mover.y + Math.sin(mover.heading) * 1.2]
+    if (x < 0.3 || y < 0.3 || x > bounds.maxX - 0.3 || y > bounds.maxY - 0.3) mover.heading += Math.PI
+    else [mover.x, mover.y] = [x, y]
   }
 
   const app = Fastify({ forceCloseConnections: true })
   addPage(app)
   app.get('/facilities', () => facilities(hospital, bounds))
-  app.get('/plan', () => ({
-    ...{ facility, floor: 0, bounds },
-    rooms: floor.rooms.map(({ id, kind, polygon }) => ({
-      ...{ id, name: id, type: kind, departmentName: null, isRestricted: false, polygon },
-    })),
-  }))
+  app.get('/plan', () => ({ facility, floor: 0, bounds, rooms: floor.rooms.map(planRoom) }))
   app.get('/locations/stream', (_request, reply) => {
     reply.hijack()
     reply.raw.writeHead(200, { 'content-type': 'text/event-stream' })
@@ -88,16 +95,14 @@ export async function openPageApi(assets: number, port = 0): Promise<PageApi> {
   return { url: await app.listen({ host: '127.0.0.1', port }), close: async () => app.close() }
 }
 
-function facilities(hospital: Hospital, bounds: object): object {
-  const [ground] = hospital.floors
-  return {
-    items: [
-      {
-        ...{ facility, name: hospital.name, organizationId: 'bench', timezone: 'UTC' },
-        floors: [{ floor: 0, name: ground?.name, buildingName: 'Main', rooms: ground?.rooms.length, bounds }],
-      },
-    ],
-  }
+function planRoom({ id, kind, polygon }: Hospital['floors'][number]['rooms'][number]): object {
+  return { id, name: id, type: kind, departmentName: null, isRestricted: false, polygon }
 }
 
-const clamp = (value: number, low: number, high: number): number => Math.min(high, Math.max(low, value))
+function facilities(hospital: Hospital, bounds: object): object {
+  const [ground] = hospital.floors
+  const floors = [{ floor: 0, name: ground?.name, buildingName: 'Main', rooms: ground?.rooms.length, bounds }]
+  return {
+    items: [{ facility, name: hospital.name, organizationId: 'bench', timezone: 'UTC', floors }],
+  }
+}

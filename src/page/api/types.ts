@@ -49,7 +49,8 @@ export interface Location {
   readonly subcategory: string | null
   readonly status: string
   readonly isFree: boolean
-  readonly tagId: string
+  /** Null, as is `seenAt`: it was never located. */
+  readonly tagId: string | null
   readonly facility: string
   readonly floor: number | null
   readonly roomId: string | null
@@ -57,11 +58,12 @@ export interface Location {
   readonly x: number | null
   readonly y: number | null
   readonly accuracyM: number | null
-  readonly confidence: string | number | null
-  readonly seenAt: string
-  readonly ageS: number
+  /** 0 to 1. */
+  readonly confidence: number | null
+  readonly seenAt: string | null
+  readonly ageS: number | null
   readonly isMoving: boolean | null
   readonly batteryPct: number | null
-  /** In a restricted room. */
+  /** The room is a restricted one. */
   readonly isRestricted: boolean
 }

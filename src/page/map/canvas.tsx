@@ -1,4 +1,4 @@
-/** The two canvases of the map in the page, and what floats over them: the name under the pointer and the buttons for hands. */
+/** The canvases of the map in the page, and what floats over them: the name under the pointer and the buttons for hands. */
 import type { JSX } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { useTheme } from '../shell/theme.ts'
@@ -16,6 +16,7 @@ export function MapCanvas(props: {
   const { dots, scene, events, onStage, label } = props
   const theme = useTheme()
   const floor = useRef<HTMLCanvasElement>(null)
+  const middle = useRef<HTMLCanvasElement>(null)
   const top = useRef<HTMLCanvasElement>(null)
   const stage = useRef<Stage | null>(null)
   const latest = useRef(events)
@@ -23,8 +24,9 @@ export function MapCanvas(props: {
   const [hovered, setHovered] = useState<{ name: string; tag: string; px: number; py: number }>()
 
   useEffect(() => {
-    if (floor.current === null || top.current === null) return undefined
-    const made = createStage(floor.current, top.current, dots, scene, {
+    if (floor.current === null || middle.current === null || top.current === null) return undefined
+    const canvases = { floor: floor.current, middle: middle.current, top: top.current }
+    const made = createStage(canvases, dots, scene, {
       onAsset: (id) => latest.current.onAsset(id),
       onRoom: (id) => latest.current.onRoom(id),
       onEscape: () => latest.current.onEscape(),
@@ -46,6 +48,7 @@ export function MapCanvas(props: {
   return (
     <div class="canvas">
       <canvas ref={floor} aria-hidden="true" />
+      <canvas ref={middle} aria-hidden="true" />
       <canvas
         ref={top}
         class="hands"

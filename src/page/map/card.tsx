@@ -6,10 +6,11 @@ import { useQuery } from '../api/use-query.ts'
 import { Failure, Loading } from '../parts/states.tsx'
 import { usePlace } from '../shell/place.ts'
 import { choose } from '../shell/route.ts'
+import { span } from '../shell/time.ts'
 import { stateNames, stateOf } from './dots.ts'
 import { TrailSlider } from './trail-slider.tsx'
 import type { Trail } from './draw-trail.ts'
-import { placeOf, seenWords, sureness } from './words.ts'
+import { placeOf, sureness } from './words.ts'
 
 interface Asset {
   readonly manufacturer?: string | null
@@ -24,12 +25,13 @@ export function Card(props: {
   readonly live: Location | undefined
   /** The service's clock, epoch ms. */
   readonly nowMs: number
+  readonly isViolation: (location: Location) => boolean
   readonly isFollowing: boolean
   readonly onFollow: (isFollowing: boolean) => void
   readonly isTrailShown: boolean
   readonly onTrail: (trail: Trail | undefined) => void
 }): JSX.Element {
-  const { assetId, live, nowMs, isFollowing, onFollow, isTrailShown, onTrail } = props
+  const { assetId, live, nowMs, isViolation, isFollowing, onFollow, isTrailShown, onTrail } = props
   const { facility, clock } = usePlace()
   const id = encodeURIComponent(assetId)
   const asked = useQuery<Location>(`/assets/${id}/location`, 10_000)
@@ -50,8 +52,8 @@ export function Card(props: {
         {asked.error === undefined ? <Loading /> : <Failure error={asked.error} retry={asked.reload} />}
       </article>
     )
-  const seenAtMs = Date.parse(location.seenAt)
-  const ageS = Math.max(0, (nowMs - seenAtMs) / 1000)
+  const seenAtMs = location.seenAt === null ? null : Date.parse(location.seenAt)
+  const ageS = seenAtMs === null ? null : Math.max(0, (nowMs - seenAtMs) / 1000)
   const state = stateOf(location)
   const { manufacturer, modelNumber, serialNumber, homeRoomName } = asset.data ?? {}
   const facts: readonly (readonly [string, string | null | undefined])[] = [
@@ -67,16 +69,20 @@ export function Card(props: {
       <CloseButton />
       <p class={`badge ${state}`}>
         {stateNames[state]}
-        {location.isMoving === true && ageS < 60 ? ', moving' : ''}
+        {location.isMoving === true && ageS !== null && ageS < 60 ? ', moving' : ''}
       </p>
       <h2 ref={heading} tabIndex={-1}>
         {location.name} <small>{location.assetTag}</small>
       </h2>
-      <p class="place">{placeOf(location, facility.floors)}</p>
-      <p class="sure" title={clock.dateTime(seenAtMs)}>
-        {seenWords(ageS)}. {sureness(ageS, location.accuracyM)}
-      </p>
-      {location.isRestricted && <p class="violation">This room is restricted.</p>}
+      <p class="place">{ageS === null ? 'Nobody knows where' : placeOf(location, facility.floors)}</p>
+      {ageS === null || seenAtMs === null ? (
+        <p class="sure">No tag that it wears was ever heard.</p>
+      ) : (
+        <p class="sure" title={clock.dateTime(seenAtMs)}>
+          Seen {span(ageS)} ago. {sureness(ageS, location.accuracyM)}
+        </p>
+      )}
+      {isViolation(location) && <p class="violation">This room is restricted, and not its home.</p>}
       <div class="tools">
         <button type="button" aria-pressed={isFollowing} onClick={() => onFollow(!isFollowing)}>
           Follow

@@ -20,8 +20,15 @@ export interface Dot {
   startedMs: number
 }
 
+export type SpotOf = (
+  roomId: string,
+  assetId: string,
+) => { readonly x: number; readonly y: number } | undefined
+
 export interface Dots {
   readonly all: ReadonlyMap<string, Dot>
+  /** Where something is drawn of which only the room is known. */
+  setSpots(spotOf: SpotOf): void
   /** All that are in view now; those that are not named are gone. */
   replace(items: readonly Location[], nowMs: number): void
   /** Changed keys of some, and the ids of those that are gone. */
@@ -40,17 +47,30 @@ const noiseM = 0.6
 
 export function createDots(): Dots {
   const all = new Map<string, Dot>()
-  let gliding = new Set<Dot>()
+  const gliding = new Set<Dot>()
+
+  /** In rooms that are not known yet. */
+  const waiting = new Map<string, Location>()
+  let spotOf: SpotOf = () => undefined
 
   const put = (location: Location, nowMs: number): void => {
-    const { x, y } = location
-    if (x === null || y === null) return
+    const spot =
+      location.x !== null && location.y !== null
+        ? { x: location.x, y: location.y }
+        : spotOf(location.roomId ?? '', location.assetId)
+    if (spot === undefined) {
+      all.delete(location.assetId)
+      waiting.set(location.assetId, location)
+      return
+    }
+    waiting.delete(location.assetId)
+    const { x, y } = spot
     const dot = all.get(location.assetId)
     if (dot === undefined) {
       all.set(location.assetId, {
         location,
         state: stateOf(location),
-        seenAtMs: Date.parse(location.seenAt),
+        seenAtMs: seenAtMs(location),
         x,
         y,
         fromX: x,
@@ -63,7 +83,7 @@ export function createDots(): Dots {
     }
     dot.location = location
     dot.state = stateOf(location)
-    dot.seenAtMs = Date.parse(location.seenAt)
+    dot.seenAtMs = seenAtMs(location)
     const distance = Math.hypot(x - dot.toX, y - dot.toY)
     if (distance < 0.01) return
     const isNoise =
@@ -80,36 +100,46 @@ export function createDots(): Dots {
 
   return {
     all,
+    setSpots(next) {
+      spotOf = next
+      for (const location of waiting.values()) put(location, Number.NEGATIVE_INFINITY)
+    },
     replace(items, nowMs) {
+      waiting.clear()
       const named = new Set(items.map(({ assetId }) => assetId))
       for (const id of all.keys()) if (!named.has(id)) all.delete(id)
       for (const item of items) put(item, nowMs)
     },
     change(items, gone, nowMs) {
-      for (const id of gone) all.delete(id)
+      for (const id of gone) {
+        all.delete(id)
+        waiting.delete(id)
+      }
       for (const item of items) {
-        const whole = { ...all.get(item.assetId ?? '')?.location, ...item }
+        const id = item.assetId ?? ''
+        const whole = { ...(all.get(id)?.location ?? waiting.get(id)), ...item }
         if (isWhole(whole)) put(whole, nowMs)
       }
     },
     step(nowMs) {
       if (gliding.size === 0) return false
-      const next = new Set<Dot>()
       for (const dot of gliding) {
         const share = Math.min(1, (nowMs - dot.startedMs) / glideMs)
         dot.x = dot.fromX + (dot.toX - dot.fromX) * share
         dot.y = dot.fromY + (dot.toY - dot.fromY) * share
-        if (share < 1) next.add(dot)
+        if (share === 1) gliding.delete(dot)
       }
-      gliding = next
       return true
     },
     clear() {
       all.clear()
+      waiting.clear()
       gliding.clear()
     },
   }
 }
+
+const seenAtMs = ({ seenAt }: Location): number => (seenAt === null ? 0 : Date.parse(seenAt))
 
 /** A change to an asset that was never seen whole is of no use: the next snapshot has it. */
 function isWhole(location: Partial<Location>): location is Location {

@@ -1,85 +1,19 @@
 /**
  * Draws the assets of one moment: a dot each while there is room for it, a ring with their number for a room where there is none.
- * Dots are stamped from a few prepared pictures, which is what makes five thousand of them cheap.
  */
+import type { Location } from '../api/types.ts'
 import { type Camera, type Size, screenX, screenY } from './camera.ts'
 import { type AssetState, type Dot, freshness } from './dots.ts'
+import type { DotPainter } from './dot-painter.ts'
 import type { RoomShape } from './draw-plan.ts'
 import type { Palette } from './palette.ts'
 
-export interface Sprites {
-  stamp(context: CanvasRenderingContext2D, dot: Look, px: number, py: number): void
-}
-
-interface Look {
-  readonly state: AssetState
-  readonly radius: number
-  readonly isViolation: boolean
-  /** 0 to 1. */
-  readonly strength: number
-}
-
-/** Seen longer ago than this, a dot is hollow: it was there, it may not be. */
-const hollowAfterS = 900
-
-export function createSprites(palette: Palette, ratio: number): Sprites {
-  const made = new Map<string, HTMLCanvasElement>()
-  return {
-    stamp(context, look, px, py) {
-      const strength = Math.round(look.strength * 8) / 8
-      const radius = Math.round(look.radius * 2) / 2
-      const key = `${look.state} ${radius} ${strength} ${look.isViolation}`
-      let sprite = made.get(key)
-      if (sprite === undefined) {
-        sprite = paint({ ...look, strength, radius }, palette, ratio)
-        made.set(key, sprite)
-      }
-      const side = sprite.width / ratio
-      context.drawImage(sprite, px - side / 2, py - side / 2, side, side)
-    },
-  }
-}
-
-function paint(look: Look, palette: Palette, ratio: number): HTMLCanvasElement {
-  const { radius, state, isViolation, strength } = look
-  const half = Math.ceil(radius + (isViolation ? 5 : 2))
-  const canvas = document.createElement('canvas')
-  canvas.width = canvas.height = half * 2 * ratio
-  const context = canvas.getContext('2d')
-  if (context === null) return canvas
-  context.scale(ratio, ratio)
-  const circle = (size: number): void => {
-    context.beginPath()
-    context.arc(half, half, size, 0, 2 * Math.PI)
-  }
-  circle(radius + 1)
-  context.fillStyle = palette.halo
-  context.globalAlpha = 0.5 + strength / 2
-  context.fill()
-  context.globalAlpha = strength
-  context.fillStyle = context.strokeStyle = palette.states[state]
-  if (strength < freshness(hollowAfterS)) {
-    circle(radius - 0.75)
-    context.lineWidth = 1.5
-    context.stroke()
-  } else {
-    circle(radius)
-    context.fill()
-  }
-  if (isViolation) {
-    circle(radius + 3)
-    context.globalAlpha = 1
-    context.strokeStyle = palette.violation
-    context.lineWidth = 2
-    context.stroke()
-  }
-  return canvas
-}
-
 export interface DotsPicture {
-  readonly dots: Iterable<Dot>
+  readonly dots: readonly Dot[]
   readonly shapes: readonly RoomShape[]
   readonly selected: string | null
+  /** Is in a restricted room where it does not belong. */
+  readonly isViolation: (location: Location) => boolean
   readonly nowMs: number
   /** States that are shown; the others are left out. */
   readonly isShown: (state: AssetState) => boolean
@@ -97,12 +31,14 @@ export function drawDots(
   camera: Camera,
   size: Size,
   picture: DotsPicture,
-  sprites: Sprites,
+  crowd: Crowd,
+  painter: DotPainter,
   palette: Palette,
 ): Drawn {
-  const radius = Math.min(7.5, Math.max(2.5, camera.scale * 0.3))
-  const crowded = crowdedRooms(picture, camera, radius)
+  const { radius } = crowd
+  const crowded = crowd.rooms
   const drawn: Dot[] = []
+  painter.begin()
   const margin = 12
   for (const dot of picture.dots) {
     if (!picture.isShown(dot.state)) continue
@@ -116,13 +52,13 @@ export function drawDots(
     if (isSelected) continue
     if (camera.scale > 34 && dot.location.accuracyM !== null)
       blur(context, px, py, dot.location.accuracyM * camera.scale, palette.states[dot.state], 0.1)
-    sprites.stamp(
-      context,
-      { state: dot.state, radius, isViolation: dot.location.isRestricted, strength },
+    painter.stamp(
+      { state: dot.state, radius, isViolation: picture.isViolation(dot.location), strength },
       px,
       py,
     )
   }
+  painter.end()
   const clusters = [...crowded.values()]
   for (const cluster of clusters) ring(context, camera, size, cluster, palette)
   return { dots: drawn, clusters, radius }
@@ -134,20 +70,22 @@ export function drawSelected(
   camera: Camera,
   size: Size,
   dot: Dot,
-  sprites: Sprites,
   palette: Palette,
 ): void {
   const px = screenX(camera, size, dot.x)
   const py = screenY(camera, size, dot.y)
   const radius = Math.min(9, Math.max(6, camera.scale * 0.34))
-  const { accuracyM, isRestricted, name } = dot.location
+  const { accuracyM, name } = dot.location
   if (accuracyM !== null) blur(context, px, py, accuracyM * camera.scale, palette.accent, 0.16)
   context.beginPath()
   context.arc(px, py, radius + 6, 0, 2 * Math.PI)
   context.strokeStyle = palette.accent
   context.lineWidth = 2.5
   context.stroke()
-  sprites.stamp(context, { state: dot.state, radius, isViolation: isRestricted, strength: 1 }, px, py)
+  context.beginPath()
+  context.arc(px, py, radius, 0, 2 * Math.PI)
+  context.fillStyle = palette.states[dot.state]
+  context.fill()
   tag(context, size, name, px, py - radius - 14, palette)
 }
 
@@ -200,8 +138,14 @@ interface Cluster {
   violations: number
 }
 
-/** Rooms whose dots would cover more than half of them. */
-function crowdedRooms(picture: DotsPicture, camera: Camera, radius: number): Map<string, Cluster> {
+/** How large the dots are, and the rooms that have more of them than they can hold. */
+export interface Crowd {
+  readonly radius: number
+  readonly rooms: ReadonlyMap<string, Cluster>
+}
+
+/** Counts: once in a while is enough. The more dots there are the smaller they are, so that most rooms hold theirs. */
+export function countCrowd(picture: Omit<DotsPicture, 'nowMs' | 'selected'>, camera: Camera): Crowd {
   const clusters = new Map<string, Cluster>()
   for (const shape of picture.shapes)
     clusters.set(shape.room.id, {
@@ -210,18 +154,25 @@ function crowdedRooms(picture: DotsPicture, camera: Camera, radius: number): Map
       states: { free: 0, 'in-use': 0, service: 0, unknown: 0 },
       violations: 0,
     })
+  let all = 0
   for (const { location, state } of picture.dots) {
+    if (!picture.isShown(state)) continue
+    all += 1
     const cluster = clusters.get(location.roomId ?? '')
-    if (cluster === undefined || !picture.isShown(state)) continue
+    if (cluster === undefined) continue
     cluster.count += 1
     cluster.states[state] += 1
-    if (location.isRestricted) cluster.violations += 1
+    if (picture.isViolation(location)) cluster.violations += 1
   }
-  for (const [id, { shape, count }] of clusters) {
-    const area = (shape.maxX - shape.minX) * (shape.maxY - shape.minY) * camera.scale ** 2
-    if (count < 4 || count * (2 * radius) ** 2 < area * 0.5) clusters.delete(id)
-  }
-  return clusters
+  const areaPx = ({ minX, minY, maxX, maxY }: RoomShape): number =>
+    (maxX - minX) * (maxY - minY) * camera.scale ** 2
+  const floorPx = picture.shapes.reduce((sum, shape) => sum + areaPx(shape), 0)
+  const roomy = picture.shapes.length === 0 ? 6 : Math.sqrt((floorPx * 0.25) / Math.max(1, all)) / 2
+  const radius = Math.max(3, Math.min(7.5, camera.scale * 0.3, roomy))
+  // Where dots would cover more than half of a room, a number says more.
+  for (const [id, { shape, count }] of clusters)
+    if (count < 4 || count * (2 * radius) ** 2 < areaPx(shape) * 0.5) clusters.delete(id)
+  return { radius, rooms: clusters }
 }
 
 /** How many, and the shares of their states as a ring. */

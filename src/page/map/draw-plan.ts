@@ -190,3 +190,12 @@ export function isInside(ring: Room['polygon'], x: number, y: number): boolean {
   }
   return isIn
 }
+
+/** A place in the room for something of which only the room is known: always the same, and not on top of all others. */
+export function spotIn({ minX, minY, maxX, maxY }: RoomShape, id: string): { x: number; y: number } {
+  let hash = 7
+  for (const letter of id) hash = (Math.imul(hash, 31) + (letter.codePointAt(0) ?? 0)) >>> 0
+  const across = 0.2 + 0.6 * ((hash % 101) / 100)
+  const along = 0.2 + 0.6 * ((Math.floor(hash / 101) % 97) / 96)
+  return { x: minX + (maxX - minX) * across, y: minY + (maxY - minY) * along }
+}

@@ -9,9 +9,9 @@ import type { Location } from '../api/types.ts'
 import { useQuery } from '../api/use-query.ts'
 import { Failure } from '../parts/states.tsx'
 import { usePlace } from '../shell/place.ts'
-import { number, span } from '../shell/time.ts'
+import { number } from '../shell/time.ts'
 import { stateNames, stateOf } from './dots.ts'
-import { placeOf } from './words.ts'
+import { agoWords, placeOf } from './words.ts'
 
 interface Found extends Location {
   readonly distanceM?: number | null
@@ -166,8 +166,8 @@ function Result({ item }: { readonly item: Found }): JSX.Element {
       <span class="name">
         {item.name} <small>{item.assetTag}</small>
       </span>
-      <span class="where">{placeOf(item, facility.floors)}</span>
-      <span class="age">{distance ?? span(item.ageS)}</span>
+      <span class="where">{item.seenAt === null ? 'never located' : placeOf(item, facility.floors)}</span>
+      <span class="age">{distance ?? agoWords(item.ageS)}</span>
     </>
   )
 }

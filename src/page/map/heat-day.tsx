@@ -9,11 +9,12 @@ import { choose, useRoute } from '../shell/route.ts'
 import type { Heat } from './draw-plan.ts'
 
 interface HeatAnswer {
-  readonly cellM: number
-  readonly items: readonly { readonly x: number; readonly y: number; readonly [count: string]: number }[]
+  readonly items: readonly { readonly cellX: number; readonly cellY: number; readonly minutes: number }[]
 }
 
 const dayMs = 86_400_000
+/** Metres: about as exact as positions are. */
+const cellM = 1
 
 export function HeatDay(props: {
   readonly nowMs: number
@@ -32,6 +33,7 @@ export function HeatDay(props: {
     floor: floor?.floor,
     from: new Date(fromMs).toISOString(),
     to: new Date(until).toISOString(),
+    cellM,
   })
   const answer = useQuery<HeatAnswer>(path)
   const heat = useMemo(() => (answer.data === undefined ? undefined : heatOf(answer.data)), [answer.data])
@@ -76,13 +78,11 @@ export function HeatDay(props: {
 }
 
 /** By rank and not by size: a store room where pumps stand all day would leave everything else white. */
-function heatOf({ cellM, items }: HeatAnswer): Heat {
-  const counted = items.map((item) => ({ x: item.x, y: item.y, count: countOf(item) }))
-  const counts = counted.map(({ count }) => count).toSorted((a, b) => a - b)
-  const rankOf = new Map(counts.map((count, index) => [count, (index + 1) / counts.length]))
-  return { cellM, cells: counted.map(({ x, y, count }) => ({ x, y, share: rankOf.get(count) ?? 0 })) }
-}
-
-function countOf(item: Readonly<Record<string, number>>): number {
-  return item['assetSeconds'] ?? item['minutes'] ?? item['pings'] ?? 0
+function heatOf({ items }: HeatAnswer): Heat {
+  const minutes = items.map((item) => item.minutes).toSorted((a, b) => a - b)
+  const rankOf = new Map(minutes.map((one, index) => [one, (index + 1) / minutes.length]))
+  return {
+    cellM,
+    cells: items.map((item) => ({ x: item.cellX, y: item.cellY, share: rankOf.get(item.minutes) ?? 0 })),
+  }
 }

@@ -4,8 +4,8 @@ import { withQuery } from '../api/client.ts'
 import type { Location } from '../api/types.ts'
 import { type Column, Table } from '../parts/table.tsx'
 import { usePlace } from '../shell/place.ts'
-import { span } from '../shell/time.ts'
 import { stateNames, stateOf } from './dots.ts'
+import { agoWords } from './words.ts'
 
 export function FloorList(props: {
   readonly locations: readonly Location[]
@@ -14,7 +14,8 @@ export function FloorList(props: {
 }): JSX.Element {
   const { locations, nowMs, onChoose } = props
   const { facility, floor } = usePlace()
-  const ageOf = ({ seenAt }: Location): number => Math.max(0, (nowMs - Date.parse(seenAt)) / 1000)
+  const ageOf = ({ seenAt }: Location): number | null =>
+    seenAt === null ? null : Math.max(0, (nowMs - Date.parse(seenAt)) / 1000)
   const columns: readonly Column<Location>[] = [
     {
       key: 'name',
@@ -33,7 +34,7 @@ export function FloorList(props: {
       key: 'age',
       title: 'Seen',
       value: ageOf,
-      show: (location) => `${span(ageOf(location))} ago`,
+      show: (location) => agoWords(ageOf(location)),
       isNumber: true,
     },
   ]

@@ -7,10 +7,10 @@ import { useQuery } from '../api/use-query.ts'
 import { Choice } from '../parts/choice.tsx'
 import { Show } from '../parts/states.tsx'
 import { usePlace } from '../shell/place.ts'
-import { number, span } from '../shell/time.ts'
+import { number } from '../shell/time.ts'
 import { CloseButton } from './card.tsx'
 import { stateNames, stateOf } from './dots.ts'
-import { kindOf, placeOf } from './words.ts'
+import { agoWords, kindOf, placeOf } from './words.ts'
 
 export function RoomCard(props: {
   readonly room: Room
@@ -36,7 +36,7 @@ export function RoomCard(props: {
       <ul class="inside">
         {inside.slice(0, 40).map((location) => (
           <li key={location.assetId}>
-            <AssetButton location={location} detail={span(location.ageS)} onChoose={onChoose} />
+            <AssetButton location={location} detail={agoWords(location.ageS)} onChoose={onChoose} />
           </li>
         ))}
       </ul>

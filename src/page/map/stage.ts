@@ -1,8 +1,8 @@
 /**
- * The map on its two canvases: the floor below, drawn when it or the view of it changes, and what moves above, drawn while
- * something moves. Holds the camera; knows nothing of the API or of the rest of the page.
+ * The map on its canvases: the floor below, drawn when it or the view of it changes; the dots above it and what lies over these,
+ * drawn while something moves. Holds the camera; knows nothing of the API or of the rest of the page.
  */
-import type { Bounds } from '../api/types.ts'
+import type { Bounds, Location } from '../api/types.ts'
 import {
   type Camera,
   type Size,
@@ -18,7 +18,8 @@ import {
   zoomAt,
 } from './camera.ts'
 import type { AssetState, Dot, Dots } from './dots.ts'
-import { type Drawn, type Sprites, createSprites, drawDots, drawSelected } from './draw-dots.ts'
+import { type DotPainter, createDotPainter } from './dot-painter.ts'
+import { type Crowd, type Drawn, countCrowd, drawDots, drawSelected } from './draw-dots.ts'
 import { type Heat, type RoomShape, drawPlan, isInside } from './draw-plan.ts'
 import { type Trail, drawTrail } from './draw-trail.ts'
 import { type Gestures, listenToHands } from './gestures.ts'
@@ -34,6 +35,7 @@ export interface Scene {
   readonly heat: Heat | undefined
   readonly isFollowing: boolean
   readonly isShown: (state: AssetState) => boolean
+  readonly isViolation: (location: Location) => boolean
   /** The service's clock minus this machine's, ms. */
   readonly clockOffsetMs: number
 }
@@ -50,6 +52,12 @@ export interface StageEvents {
   onHand(): void
 }
 
+export interface Canvases {
+  readonly floor: HTMLCanvasElement
+  readonly middle: HTMLCanvasElement
+  readonly top: HTMLCanvasElement
+}
+
 export interface Stage {
   show(scene: Scene): void
   /** The dots have changed. */
@@ -63,9 +71,11 @@ export interface Stage {
   close(): void
 }
 
+/** Rooms fill slowly. */
+const countEveryMs = 500
+
 export function createStage(
-  floor: HTMLCanvasElement,
-  top: HTMLCanvasElement,
+  { floor, middle, top }: Canvases,
   dots: Dots,
   first: Scene,
   events: StageEvents,
@@ -76,12 +86,14 @@ export function createStage(
   let size: Size = { width: 1, height: 1 }
   let ratio = 1
   let palette: Palette = readPalette()
-  let sprites: Sprites = createSprites(palette, ratio)
+  let painter: DotPainter = createDotPainter(middle, palette, ratio)
   let camera: Camera = fit(scene.bounds, size)
   let isFitted = true
   let isFloorStale = true
   let flight: { from: Camera; to: Camera; startedMs: number } | undefined
   let frame = 0
+  let crowd: Crowd | undefined
+  let countedAtMs = 0
   let drawn: Drawn = { dots: [], clusters: [], radius: 4 }
 
   const wake = (): void => {
@@ -90,6 +102,7 @@ export function createStage(
   const look = (next: Camera, byHand = false): void => {
     camera = limit(next, scene.bounds, size)
     isFloorStale = true
+    crowd = undefined
     if (byHand) {
       isFitted = false
       flight = undefined
@@ -128,12 +141,19 @@ export function createStage(
     const context = above as CanvasRenderingContext2D
     context.clearRect(0, 0, size.width, size.height)
     if (scene.heat === undefined) {
-      const picture = { ...scene, dots: dots.all.values(), nowMs: Date.now() + scene.clockOffsetMs }
-      drawn = drawDots(context, camera, size, { ...picture, dots: [...picture.dots] }, sprites, palette)
-    } else drawn = { dots: [], clusters: [], radius: 4 }
+      const picture = { ...scene, dots: [...dots.all.values()], nowMs: Date.now() + scene.clockOffsetMs }
+      if (crowd === undefined || nowMs - countedAtMs > countEveryMs) {
+        crowd = countCrowd(picture, camera)
+        countedAtMs = nowMs
+      }
+      drawn = drawDots(context, camera, size, picture, crowd, painter, palette)
+    } else {
+      painter.begin()
+      painter.end()
+      drawn = { dots: [], clusters: [], radius: 4 }
+    }
     if (scene.trail !== undefined) drawTrail(context, camera, size, scene.trail, palette)
-    if (chosen !== undefined && scene.heat === undefined)
-      drawSelected(context, camera, size, chosen, sprites, palette)
+    if (chosen !== undefined && scene.heat === undefined) drawSelected(context, camera, size, chosen, palette)
     if (isGliding || flight !== undefined) wake()
   }
 
@@ -144,14 +164,13 @@ export function createStage(
     if (clientWidth === 0 || clientHeight === 0) return
     size = { width: clientWidth, height: clientHeight }
     // More pixels than this are not seen, but are paid for.
-    const nextRatio = Math.min(2, devicePixelRatio)
-    if (nextRatio !== ratio) sprites = createSprites(palette, nextRatio)
-    ratio = nextRatio
-    for (const canvas of [floor, top]) {
+    ratio = Math.min(2, devicePixelRatio)
+    for (const canvas of [floor, middle, top]) {
       canvas.width = Math.round(size.width * ratio)
       canvas.height = Math.round(size.height * ratio)
       canvas.getContext('2d')?.setTransform(ratio, 0, 0, ratio, 0, 0)
     }
+    painter = createDotPainter(middle, palette, ratio)
     look(isFitted ? fit(scene.bounds, size) : camera)
   }
   const watch = new ResizeObserver(resize)
@@ -196,6 +215,7 @@ export function createStage(
       const isOtherFloor = next.shapes !== scene.shapes
       scene = next
       isFloorStale = true
+      crowd = undefined
       if (isOtherFloor) {
         isFitted = true
         look(fit(scene.bounds, size))
@@ -220,7 +240,7 @@ export function createStage(
     },
     repaint() {
       palette = readPalette()
-      sprites = createSprites(palette, ratio)
+      painter = createDotPainter(middle, palette, ratio)
       isFloorStale = true
       wake()
     },

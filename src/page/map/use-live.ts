@@ -5,6 +5,7 @@ import { withQuery } from '../api/client.ts'
 import { type Live, type LiveState, openLive } from '../api/live.ts'
 import { areaOf, contains } from './camera.ts'
 import { type Dots, createDots } from './dots.ts'
+import { type RoomShape, spotIn } from './draw-plan.ts'
 
 export interface LiveFloor {
   readonly dots: Dots
@@ -19,7 +20,12 @@ export interface LiveFloor {
 }
 
 /** `wake` is called when the dots have changed. */
-export function useLive(facility: string, floor: number | undefined, wake: () => void): LiveFloor {
+export function useLive(
+  facility: string,
+  floor: number | undefined,
+  shapes: readonly RoomShape[],
+  wake: () => void,
+): LiveFloor {
   const [state, setState] = useState<LiveState>({ kind: 'connecting' })
   const dots = useMemo(() => createDots(), [])
   const live = useRef<Live | null>(null)
@@ -47,6 +53,15 @@ export function useLive(facility: string, floor: number | undefined, wake: () =>
     })
     return () => live.current?.close()
   }, [dots])
+
+  useEffect(() => {
+    const byId = new Map(shapes.map((shape) => [shape.room.id, shape]))
+    dots.setSpots((roomId, assetId) => {
+      const shape = byId.get(roomId)
+      return shape === undefined ? undefined : spotIn(shape, assetId)
+    })
+    wakeNow.current()
+  }, [dots, shapes])
 
   useEffect(() => {
     dots.clear()

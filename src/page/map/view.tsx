@@ -21,6 +21,7 @@ import { RoomCard } from './room-card.tsx'
 import type { Scene, Stage } from './stage.ts'
 import { Legend, Status } from './status.tsx'
 import { useLive } from './use-live.ts'
+import { useViolations } from './violations.ts'
 
 /** A floor that has no rooms is shown this large. */
 const nowhere = { minX: 0, minY: 0, maxX: 50, maxY: 30 }
@@ -33,9 +34,11 @@ export function MapView(): JSX.Element {
     floor === undefined ? null : withQuery('/plan', { facility: facility.facility, floor: floor.floor }),
     300_000,
   )
+  const shapes = useMemo(() => (plan.data === undefined ? [] : shapesOf(plan.data)), [plan.data])
   const stage = useRef<Stage | null>(null)
+  const live = useLive(facility.facility, floor?.floor, shapes, () => stage.current?.wake())
+  const isViolation = useViolations(facility.facility)
   const middle = useRef({ x: 0, y: 0 })
-  const live = useLive(facility.facility, floor?.floor, () => stage.current?.wake())
   const nowMs = useNow(live.clockOffsetMs)
   const [trail, setTrail] = useState<Trail>()
   const [heat, setHeat] = useState<Heat>()
@@ -43,7 +46,6 @@ export function MapView(): JSX.Element {
   const [typed, setTyped] = useState('')
   const [hidden, setHidden] = useState<ReadonlySet<AssetState>>(new Set())
 
-  const shapes = useMemo(() => (plan.data === undefined ? [] : shapesOf(plan.data)), [plan.data])
   const bounds = plan.data?.bounds ?? floor?.bounds ?? nowhere
   const scene = useMemo(
     (): Scene => ({
@@ -55,9 +57,10 @@ export function MapView(): JSX.Element {
       heat,
       isFollowing,
       isShown: (state) => !hidden.has(state),
+      isViolation,
       clockOffsetMs: live.clockOffsetMs(),
     }),
-    [shapes, bounds, assetId, roomId, trail, heat, isFollowing, hidden],
+    [shapes, bounds, assetId, roomId, trail, heat, isFollowing, hidden, isViolation],
   )
   const locations = [...live.dots.all.values()].map(({ location }) => location)
   const chosen = live.dots.all.get(assetId ?? '')
@@ -83,7 +86,7 @@ export function MapView(): JSX.Element {
     ...middle.current,
   })
   const room = shapes.find((shape) => shape.room.id === roomId)?.room
-  const violations = locations.filter(({ isRestricted }) => isRestricted)
+  const violations = locations.filter(isViolation)
 
   return (
     <div class={assetId === null && room === undefined ? 'map-view' : 'map-view chosen'}>
@@ -96,6 +99,7 @@ export function MapView(): JSX.Element {
             assetId={assetId}
             live={chosen?.location}
             nowMs={nowMs}
+            isViolation={isViolation}
             isFollowing={isFollowing}
             onFollow={setIsFollowing}
             isTrailShown={params.has('trail')}
@@ -155,7 +159,7 @@ export function MapView(): JSX.Element {
               class="violations"
               onClick={() => violations[0] !== undefined && go(violations[0])}
             >
-              {violations.length} in a restricted room
+              {violations.length} where {violations.length === 1 ? 'it does' : 'they do'} not belong
             </button>
           )}
         </div>

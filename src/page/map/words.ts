@@ -14,8 +14,8 @@ export function placeOf(location: Pick<Location, 'roomName' | 'floor'>, floors: 
   return location.roomName === null ? `outside every room, ${floor}` : `${location.roomName}, ${floor}`
 }
 
-/** "seen 12 s ago" */
-export const seenWords = (ageS: number): string => `seen ${span(ageS)} ago`
+/** "12 s ago"; of what was never located, that. */
+export const agoWords = (ageS: number | null): string => (ageS === null ? 'never' : `${span(ageS)} ago`)
 
 /** How sure that is, in words a nurse can use. */
 export function sureness(ageS: number, accuracyM: number | null): string {
