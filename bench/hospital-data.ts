@@ -80,7 +80,9 @@ const tripSql = `
 /** Fills an empty migrated database: so many pings or a little more, the rollups refreshed, the pings compressed. */
 export async function fillHospital(client: pg.Client, plan: HospitalPlan): Promise<number> {
   // No policy shall work beside the measurement.
-  await client.query('SELECT alter_job(job_id, scheduled => false) FROM timescaledb_information.jobs WHERE job_id >= 1000')
+  await client.query(
+    'SELECT alter_job(job_id, scheduled => false) FROM timescaledb_information.jobs WHERE job_id >= 1000',
+  )
   await client.query('SET synchronous_commit = off')
   await client.query('SET jit = off')
   await client.query(`SET work_mem = '256MB'`)
@@ -92,15 +94,25 @@ export async function fillHospital(client: pg.Client, plan: HospitalPlan): Promi
   for (let ago = 0; pings < plan.pings; ago += 1) {
     const day = new Date(Math.floor(end.getTime() / 86_400_000 - ago) * 86_400_000)
     // A parameter in CREATE TABLE AS is refused.
-    await client.query(daySql.replaceAll('$1', `'${day.toISOString()}'`).replaceAll('$2', `${ago}`).replaceAll('$3', `${plan.tags}`))
+    await client.query(
+      daySql
+        .replaceAll('$1', `'${day.toISOString()}'`)
+        .replaceAll('$2', `${ago}`)
+        .replaceAll('$3', `${plan.tags}`),
+    )
     const stays = await client.query(staySql, [ago, day, end])
     const trips = await client.query(tripSql, [ago, end])
     await client.query('DROP TABLE tag_day')
     pings += (stays.rowCount ?? 0) + (trips.rowCount ?? 0)
     const next = new Date(day.getTime() + 86_400_000)
     for (const rollup of minuteRollups)
-      await client.query(`CALL refresh_continuous_aggregate('${rollup}', '${day.toISOString()}', '${next.toISOString()}')`)
-    await client.query(`SELECT compress_chunk(c) FROM show_chunks('location_history', newer_than => $1::timestamptz, older_than => $2::timestamptz) c`, [day, next])
+      await client.query(
+        `CALL refresh_continuous_aggregate('${rollup}', '${day.toISOString()}', '${next.toISOString()}')`,
+      )
+    await client.query(
+      `SELECT compress_chunk(c) FROM show_chunks('location_history', newer_than => $1::timestamptz, older_than => $2::timestamptz) c`,
+      [day, next],
+    )
     plan.say(`${pings.toLocaleString('en')} pings, ${ago + 1} days`)
   }
   return pings

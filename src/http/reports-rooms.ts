@@ -1,13 +1,13 @@
 /** Reports about places: how full rooms were, how long equipment stayed, where on a floor it stood, what was where it must not be. */
 import { z } from 'zod'
-import { categories } from './asset-choices.ts'
+import { deviceCategories } from '../register/words.ts'
 import { storable } from './field-kinds.ts'
 import { defineReport, figure, instant, localTime, number, seconds, text, whole } from './report.ts'
 
 const room = storable(1, 200).describe('id or code of a room').optional()
 const category = z
-  .enum(categories)
-  .describe(`one of ${categories.join(', ')}`)
+  .enum(deviceCategories)
+  .describe(`one of ${deviceCategories.join(', ')}`)
   .optional()
 const roomIs = (column: string, value: string): string =>
   `${column} IN (SELECT r.id FROM rtls.rooms r WHERE r.id = ${value} OR r.room_code = ${value})`
