@@ -7,6 +7,7 @@ import { filtersOf } from './ingest/mqtt-options.ts'
 import type { Pipeline, PipelineLimits } from './ingest/pipeline-contract.ts'
 import { openReplicas } from './ingest/replicas.ts'
 import { topicsOf } from './ingest/routes.ts'
+import type { BrokerAddress } from './ops/broker-address.ts'
 import type { Reports } from './ops/reports.ts'
 
 export interface AppReplicas {
@@ -14,6 +15,8 @@ export interface AppReplicas {
   readonly pipeline: Pipeline
   readonly registered: Promise<void>
   explainLostSession(): Promise<void>
+  /** The next session is taken over with these. */
+  renew(address: BrokerAddress): void
   /** Writes and acknowledges what it has taken from another's session, gives the rest back. Never rejects. */
   close(signal: AbortSignal): Promise<void>
 }
@@ -42,13 +45,14 @@ export function openAppReplicas(
     filters: filtersOf({ shareGroup, topics: topicsOf(config.formats) }),
     overdueAfterS: adoptAfterS,
   }
+  let address: BrokerAddress = { ...config.mqtt, url }
   const replicas = openReplicas(
     createReplicaTable(pool, self),
     adoptAfterS,
     () => reports.isSubscribed(),
     async ({ clientId, filters }, mayEnd, signal) =>
       emptySession(
-        { ...config.mqtt, url, clientId, topics: filters, protocolVersion: reports.protocolVersion() },
+        { ...config.mqtt, ...address, clientId, topics: filters, protocolVersion: reports.protocolVersion() },
         pipeline,
         mayEnd,
         signal,
@@ -58,6 +62,9 @@ export function openAppReplicas(
   return {
     pipeline,
     registered: replicas.registered,
+    renew(next) {
+      address = next
+    },
     explainLostSession: async () => replicas.explainLostSession(),
     async close(signal) {
       await pipeline.drain(signal).catch(() => undefined)

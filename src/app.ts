@@ -7,6 +7,7 @@ import { openAppDatabase, openHousekeeping } from './app-database.ts'
 import { sendGatewaysAway } from './app-gateways.ts'
 import { openAppReplicas } from './app-replicas.ts'
 import type { Config } from './config-schema.ts'
+import type { Renewal } from './config-reload.ts'
 import { redactUrl } from './config.ts'
 import type { Pool } from './db/pool.ts'
 import type { DatabaseWatch } from './db/watch.ts'
@@ -43,6 +44,8 @@ export interface App {
   /** What → address, for people. */
   readonly addresses: readonly (readonly [string, string])[]
   readonly recent: Pick<Recent, 'lags'>
+  /** The configuration was read again: tokens, passwords and certificates come into force; no ping is lost or doubled. */
+  reload(next: Config, renewal: Renewal): void
   /** Stops the intake, writes and acknowledges what is buffered, closes. Rejects when the deadline of the configuration passed first. */
   close(): Promise<void>
 }
@@ -202,7 +205,7 @@ async function open(
   // Before its session exists: a replica that dies unknown is not missed. With a spool the database may be away.
   if (spool === undefined) await replicas?.registered
   reports.brokerState(
-    { isConnected: false, reason: 'connecting', protocolVersion: 5, isFallingBack: false },
+    { isConnected: false, reason: 'connecting', protocolVersion: 5, isPlanned: false },
     redactUrl(mqttUrl),
   )
   const source = openSource(
@@ -246,7 +249,7 @@ async function open(
     closers.add('simulation', async () => demo.close())
   }
   health.set('start', undefined)
-  const base = `http://${config.http.host.includes(':') ? `[${config.http.host}]` : config.http.host}:${http.port}`
+  const base = `${config.http.certFile === null ? 'http' : 'https'}://${config.http.host.includes(':') ? `[${config.http.host}]` : config.http.host}:${http.port}`
   return {
     health,
     pipeline: account,
@@ -264,6 +267,17 @@ async function open(
       ],
       ['broker', `${redactUrl(mqttUrl)}${isSimulating ? '  (simulated hospital publishing)' : ''}`],
     ],
+    reload(next, renewal) {
+      http.reload(next.http)
+      if (renewal.broker && next.mqtt.url !== null) {
+        source.renew({ ...next.mqtt, url: next.mqtt.url })
+        replicas?.renew({ ...next.mqtt, url: next.mqtt.url })
+      }
+      if (renewal.database && next.database.url !== null) {
+        database.pool.renew(next.database.url)
+        http.connect(next.database.url)
+      }
+    },
     async close() {
       await closers.closeAll()
       const unfinished = account.buffered + account.counts.inFlight

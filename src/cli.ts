@@ -58,7 +58,8 @@ for (const command of [
     })
 
 // Set but empty counts as not set, also where commander reads the variable.
-for (const name of ['RTLS_CONFIG', 'MQTT_URL', 'MQTT_USERNAME', 'MQTT_PASSWORD'])
+const read = 'RTLS_CONFIG MQTT_URL MQTT_USERNAME MQTT_PASSWORD MQTT_CA_FILE MQTT_CERT_FILE MQTT_KEY_FILE'
+for (const name of read.split(' '))
   if (process.env[name]?.trim() === '') Reflect.deleteProperty(process.env, name)
 
 try {

@@ -41,6 +41,8 @@ const httpToken = z
   })
   .refine(({ token, tokenFile }) => (token === null) !== (tokenFile === null), 'expected token or tokenFile')
 
+const tlsFiles = { caFile: optionalText, certFile: optionalText, keyFile: optionalText }
+
 const section = <Shape extends z.ZodRawShape>(shape: Shape) => z.strictObject(shape).prefault({} as never)
 
 export const configSchema = z.strictObject({
@@ -48,6 +50,7 @@ export const configSchema = z.strictObject({
     url: url(isBrokerUrl, 'mqtt://broker.example:1883'),
     username: optionalText,
     password: optionalText,
+    ...tlsFiles,
     clientId: z.string().min(1).max(256).default('rtls-ingest'),
     shareGroup: z
       .string()
@@ -84,6 +87,7 @@ export const configSchema = z.strictObject({
   database: section({
     url: url(isDatabaseUrl, 'postgres://user@host:5432/rtls'),
     password: optionalText,
+    ...tlsFiles,
     migrate: z.boolean().default(true),
     connectTimeoutMs: positive.default(5000),
     statementTimeoutMs: positive.default(60_000),
@@ -127,6 +131,8 @@ export const configSchema = z.strictObject({
     tokens: z.array(httpToken).default([]),
     queryTimeoutMs: positive.default(5000),
     maxBodyBytes: z.int().min(1024).max(16_777_216).default(262_144),
+    certFile: optionalText,
+    keyFile: optionalText,
   }),
   log: section({
     level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
@@ -158,18 +164,26 @@ export const environmentKeys: Readonly<Record<string, string>> = {
   MQTT_URL: 'mqtt.url',
   MQTT_USERNAME: 'mqtt.username',
   MQTT_PASSWORD: 'mqtt.password',
+  MQTT_CA_FILE: 'mqtt.caFile',
+  MQTT_CERT_FILE: 'mqtt.certFile',
+  MQTT_KEY_FILE: 'mqtt.keyFile',
   MQTT_CLIENT_ID: 'mqtt.clientId',
   MQTT_SHARE_GROUP: 'mqtt.shareGroup',
   MQTT_PORT: 'mqtt.port',
   MQTT_HOST: 'mqtt.host',
   DATABASE_URL: 'database.url',
   DATABASE_PASSWORD: 'database.password',
+  DATABASE_CA_FILE: 'database.caFile',
+  DATABASE_CERT_FILE: 'database.certFile',
+  DATABASE_KEY_FILE: 'database.keyFile',
   DATABASE_PORT: 'database.port',
   DATABASE_HOST: 'database.host',
   DATA_DIR: 'database.dataDir',
   HTTP_PORT: 'http.port',
   HTTP_HOST: 'http.host',
   HTTP_WRITE_TOKEN: 'http.writeToken',
+  HTTP_CERT_FILE: 'http.certFile',
+  HTTP_KEY_FILE: 'http.keyFile',
   LOG_LEVEL: 'log.level',
   ACK_MODE: 'ack.mode',
   SPOOL_DIR: 'spool.dir',

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { YAMLParseError, parse as parseYaml } from 'yaml'
 import type { z } from 'zod'
+import { type Environment, checkTls, completeUrl, readToken, readVariable } from './config-files.ts'
 import {
   type Config,
   configSchema,
@@ -12,11 +13,9 @@ import {
   expectedAt,
   secretEnvironment,
   secretKeys,
-  secretToken,
 } from './config-schema.ts'
+import { whyUnreadable } from './ops/files.ts'
 import { UserError, messageOf } from './ops/user-error.ts'
-
-export type Environment = Readonly<Record<string, string | undefined>>
 
 export interface ConfigSources {
   /** Path of a YAML file, or undefined for none. */
@@ -65,6 +64,7 @@ export function loadConfig(sources: ConfigSources): Config {
   for (const [at, entry] of (parsed.data?.http.tokens ?? []).entries())
     if (entry.tokenFile !== null)
       entry.token = readToken(entry.tokenFile, `${sources.file ?? ''}: http.tokens.${at}.tokenFile`, problems)
+  if (parsed.success) checkTls(parsed.data, problems)
   if (problems.length > 0 || !parsed.success)
     throw new UserError(
       `The configuration is not valid:\n${problems.map((line) => `  - ${line}`).join('\n')}`,
@@ -73,7 +73,7 @@ export function loadConfig(sources: ConfigSources): Config {
   const config = parsed.data
   return deepFreeze({
     ...config,
-    database: { ...config.database, url: withPassword(config.database.url, config.database.password) },
+    database: { ...config.database, url: completeUrl(config.database) },
   })
 }
 
@@ -104,56 +104,6 @@ function explainYaml(error: unknown): string {
   const at = place === undefined ? '' : `:${place.line}:${place.col}`
   const reason = messageOf(error)
   return `${at}: not valid YAML: ${reason.replace(/(?: at line \d|(?<! ): |(?<=escape sequence) ).*$/su, '')}`
-}
-
-function whyUnreadable(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
-  const reasons: Record<string, string> = {
-    ENOENT: 'there is no such file',
-    EACCES: 'permission denied',
-    EISDIR: 'it is a directory',
-  }
-  return `cannot be read: ${reasons[code] ?? code}`
-}
-
-interface Variable {
-  readonly value: string
-  /** Its name, or that of the `_FILE` variable. */
-  readonly source: string
-}
-
-/** A variable that is set but empty counts as not set: compose files and unit files pass empty ones. */
-function readVariable(name: string, environment: Environment, problems: string[]): Variable | undefined {
-  const textOf = (variable: string): string => environment[variable]?.trim() ?? ''
-  const value = textOf(name)
-  const source = `${name}_FILE`
-  const file = secretEnvironment.includes(name) ? textOf(source) : ''
-  if (file === '') return value === '' ? undefined : { value, source: name }
-  if (value !== '') {
-    problems.push(`${name} and ${source} are both set; set one`)
-    return undefined
-  }
-  const secret = readSecret(file, source, problems)
-  return secret === undefined ? undefined : { value: secret, source }
-}
-
-function readSecret(file: string, source: string, problems: string[]): string | undefined {
-  try {
-    const secret = readFileSync(file, 'utf8').trim()
-    if (secret !== '') return secret
-    problems.push(`${source}: ${file} is empty`)
-  } catch (error) {
-    problems.push(`${source}: ${file} ${whyUnreadable(error)}`)
-  }
-  return undefined
-}
-
-function readToken(file: string, source: string, problems: string[]): string | null {
-  const parsed = secretToken.safeParse(readSecret(file, source, problems))
-  const [issue] = parsed.error?.issues ?? []
-  // A file that cannot be read is reported already.
-  if (issue?.code === 'invalid_format') problems.push(`${source}: ${file}: ${issue.message}`)
-  return parsed.data ?? null
 }
 
 /** Variables and flags are text; what the key wants is read from its default. Text that is none of that is left for the schema to refuse. */
@@ -261,16 +211,6 @@ function kindOf(value: unknown): string {
   if (Array.isArray(value)) return 'a list'
   if (isTree(value)) return 'keys and values'
   return typeof value === 'string' ? 'text' : value === null ? 'null' : `a ${typeof value}`
-}
-
-/** A password of its own goes into the URL, so that one value says how to connect. */
-function withPassword(url: string | null, password: string | null): string | null {
-  if (url === null || password === null) return url
-  const parsed = new URL(url)
-  // The URL of a socket (postgres:///rtls?host=/run/postgresql) has no place before the host.
-  if (parsed.host === '') parsed.searchParams.set('password', password)
-  else parsed.password = encodeURIComponent(password)
-  return parsed.href
 }
 
 function deepFreeze<T>(value: T): T {

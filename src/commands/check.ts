@@ -3,7 +3,9 @@
  */
 import { stringify } from 'yaml'
 import { type ConfigSources, loadConfig, redactUrl } from '../config.ts'
+import { readDatabaseUrl } from '../db/database-url.ts'
 import { readMigrations } from '../db/migrate.ts'
+import { datesOf } from '../ops/tls-files.ts'
 
 export function check(sources: ConfigSources): void {
   const config = loadConfig(sources)
@@ -26,6 +28,12 @@ export function check(sources: ConfigSources): void {
       },
     }),
   )
+  const { mqtt, database, http } = config
+  for (const files of [mqtt, readDatabaseUrl(database.url ?? '').files, { ...http, caFile: null }])
+    for (const { file, to } of datesOf(files))
+      process.stdout.write(
+        `\n# ${file} ${to.getTime() < Date.now() ? 'EXPIRED' : 'expires'} on ${to.toISOString().slice(0, 10)}.`,
+      )
   process.stdout.write(
     `\n# valid. Broker: ${config.mqtt.url === null ? 'embedded' : 'yours'}; database: ${config.database.url === null ? 'embedded' : 'yours'}; ` +
       `${migrations.length} migrations and ${repeatable.length} repeatable files in sql/.\n`,

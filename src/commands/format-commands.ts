@@ -75,6 +75,9 @@ interface ReplayFlags {
   readonly url: string
   readonly username?: string
   readonly password?: string
+  readonly caFile?: string
+  readonly certFile?: string
+  readonly keyFile?: string
   readonly speed: number
   readonly as?: 'ndjson' | 'csv'
   readonly columns?: Readonly<Record<string, string>>
@@ -95,6 +98,11 @@ const replay = new Command('replay')
   .addOption(new Option('--url <url>', 'MQTT broker').env('MQTT_URL').default('mqtt://127.0.0.1:1883'))
   .addOption(new Option('--username <name>', 'user at the broker').env('MQTT_USERNAME'))
   .addOption(new Option('--password <text>', 'password at the broker').env('MQTT_PASSWORD'))
+  .addOption(new Option('--ca-file <pem>', 'who signed the certificate of the broker').env('MQTT_CA_FILE'))
+  .addOption(
+    new Option('--cert-file <pem>', 'our certificate, where the broker wants one').env('MQTT_CERT_FILE'),
+  )
+  .addOption(new Option('--key-file <pem>', 'its private key').env('MQTT_KEY_FILE'))
   .option(
     '--speed <factor>',
     '1: as it was; 10: ten times that; max: as fast as the broker acknowledges',

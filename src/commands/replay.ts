@@ -42,6 +42,9 @@ export async function replayFile(file: string, options: ReplayOptions, isJson: b
     clientIdPrefix: 'replay',
     username: options.username,
     password: options.password,
+    caFile: options.caFile,
+    certFile: options.certFile,
+    keyFile: options.keyFile,
     // One connection: the broker gets the messages in the order of the file.
     gateways: 1,
     messages: resume(opening, messages),

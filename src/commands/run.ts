@@ -1,7 +1,9 @@
 /**
  * `rtls-ingest run`: the service in the foreground, until SIGTERM or SIGINT. A second signal ends it at once.
+ * SIGHUP reads the configuration again.
  */
 import { loadConfig, redactUrl, type ConfigSources } from '../config.ts'
+import { type ConfigReload, openConfigReload } from '../config-reload.ts'
 import { type App, openApp } from '../app.ts'
 import { deadLetteredIn } from '../ingest/account.ts'
 import { createLogger } from '../ops/logger.ts'
@@ -31,6 +33,14 @@ export async function run(sources: ConfigSources): Promise<void> {
   }
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
+  let reload: ConfigReload | undefined
+  // At a terminal SIGHUP says that it was closed; elsewhere it is the word for: read your files again.
+  const onHangUp = (): void => {
+    if (isHuman) onSignal('SIGHUP')
+    else if (reload === undefined) log.info('SIGHUP: the service is starting, and reads its files anyway')
+    else reload.now()
+  }
+  process.on('SIGHUP', onHangUp)
 
   let app: App | undefined
   const supervisor = createSupervisor(sources.environment, () => {
@@ -55,10 +65,11 @@ export async function run(sources: ConfigSources): Promise<void> {
         stop.abort()
       },
     })
+    const running = app
+    reload = openConfigReload(sources, config, log, (next, renewal) => running.reload(next, renewal))
     supervisor.ready()
     log.info({ addresses: Object.fromEntries(app.addresses) }, 'running')
     if (terminal !== undefined) {
-      const running = app
       let last = readSummary(running)
       ticker = setInterval(() => {
         const now = readSummary(running)
@@ -72,11 +83,13 @@ export async function run(sources: ConfigSources): Promise<void> {
     if (!stop.signal.aborted || fatal !== undefined) throw error
   } finally {
     clearInterval(ticker)
+    reload?.close()
     terminal?.close()
     await app?.close()
     supervisor.close()
     process.off('SIGTERM', onSignal)
     process.off('SIGINT', onSignal)
+    process.off('SIGHUP', onHangUp)
   }
   if (fatal !== undefined) throw fatal
   log.info(app === undefined ? {} : countsOf(app), 'stopped')

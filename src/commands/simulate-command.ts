@@ -12,6 +12,11 @@ export const simulateCommand = new Command('simulate')
   .addOption(new Option('--url <url>', 'MQTT broker').env('MQTT_URL').default('mqtt://127.0.0.1:1883'))
   .addOption(new Option('--username <name>', 'user at the broker').env('MQTT_USERNAME'))
   .addOption(new Option('--password <text>', 'password at the broker').env('MQTT_PASSWORD'))
+  .addOption(new Option('--ca-file <pem>', 'who signed the certificate of the broker').env('MQTT_CA_FILE'))
+  .addOption(
+    new Option('--cert-file <pem>', 'our certificate, where the broker wants one').env('MQTT_CERT_FILE'),
+  )
+  .addOption(new Option('--key-file <pem>', 'its private key').env('MQTT_KEY_FILE'))
   .option(
     '--rate <pings/s>',
     'everything counted; 0: as fast as the broker acknowledges',
@@ -55,6 +60,9 @@ interface SimulateFlags {
   url: string
   username?: string
   password?: string
+  caFile?: string
+  certFile?: string
+  keyFile?: string
   rate: number
   format: FormatName
   tags: number

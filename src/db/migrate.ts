@@ -8,6 +8,7 @@ import { readFileSync, readdirSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
+import { DatabaseClient } from './client.ts'
 import { UserError } from '../ops/user-error.ts'
 import { refuseForeignTables } from './foreign-tables.ts'
 import { requireTimescale } from './timescale.ts'
@@ -197,7 +198,7 @@ const linePlace = (text: string, position: string | undefined): string =>
   position === undefined ? '' : ` line ${text.slice(0, Number(position)).split('\n').length}`
 
 async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({
+  const client = new DatabaseClient({
     connectionString: url,
     connectionTimeoutMillis: 10_000,
     application_name: 'rtls-ingest migrate',

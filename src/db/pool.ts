@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream'
 import { setTimeout as wait } from 'node:timers/promises'
 import pg from 'pg'
 import { errorOf } from '../ops/user-error.ts'
+import { DatabaseClient } from './client.ts'
 
 export interface PoolOptions {
   readonly url: string
@@ -24,6 +25,8 @@ export interface Pool {
    */
   use<T>(work: (client: pg.ClientBase) => Promise<T>, signal?: AbortSignal, timeoutMs?: number): Promise<T>
   readonly statementTimeoutMs: number
+  /** From now on connections are made by this URL and with the certificates as they are now; work under way is not disturbed. */
+  renew(url: string): void
   close(): Promise<void>
 }
 
@@ -32,6 +35,8 @@ const goodbyeMs = 2000
 
 export function createPool(options: PoolOptions, onIdleError: (error: Error) => void): Pool {
   const pool = new pg.Pool({
+    // pg's types forget the argument.
+    Client: DatabaseClient as unknown as new () => pg.ClientBase,
     connectionString: options.url,
     max: options.max,
     connectionTimeoutMillis: options.connectTimeoutMs,
@@ -47,11 +52,21 @@ export function createPool(options: PoolOptions, onIdleError: (error: Error) => 
   const open = new Set<pg.PoolClient>()
   pool.on('connect', (client) => open.add(client))
   pool.on('remove', (client) => open.delete(client))
+  let renewedAtMs = -Infinity
+  const isOutdated = (client: pg.ClientBase): boolean =>
+    client instanceof DatabaseClient && client.madeAtMs < renewedAtMs
+  const acquire = async (signal: AbortSignal | undefined): Promise<pg.PoolClient> => {
+    for (;;) {
+      const client = await connect(pool, signal)
+      if (!isOutdated(client)) return client
+      client.release(true)
+    }
+  }
 
   return {
     statementTimeoutMs: options.statementTimeoutMs,
     async use(work, signal, timeoutMs = options.statementTimeoutMs) {
-      const client = await connect(pool, signal)
+      const client = await acquire(signal)
       const isSpecial = timeoutMs !== options.statementTimeoutMs
       const deadlineMs = timeoutMs + (options.deadlineMarginMs ?? defaultMarginMs)
       let timer: NodeJS.Timeout | undefined
@@ -71,7 +86,7 @@ export function createPool(options: PoolOptions, onIdleError: (error: Error) => 
         const result = await Promise.race([work(client), givenUp])
         if (isSpecial) await Promise.race([setTimeoutTo(client, options.statementTimeoutMs), givenUp])
         client.off('error', ignore)
-        client.release()
+        client.release(isOutdated(client))
         return result
       } catch (error) {
         destroySocket(client)
@@ -81,6 +96,16 @@ export function createPool(options: PoolOptions, onIdleError: (error: Error) => 
         clearTimeout(timer)
         if (onAbort !== undefined) signal?.removeEventListener('abort', onAbort)
       }
+    },
+    renew(url) {
+      renewedAtMs = performance.now()
+      pool.options.connectionString = url
+      // Those that lie idle now; one that is in use goes when its work is done.
+      for (let idle = pool.idleCount; idle > 0; idle -= 1)
+        void acquire(undefined).then(
+          (client) => client.release(),
+          () => undefined,
+        )
     },
     async close() {
       // A frozen peer answers no goodbye; without this its sockets would keep the process alive.

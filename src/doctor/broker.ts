@@ -10,6 +10,7 @@ import type { IClientOptions } from 'mqtt'
 import type { Config } from '../config-schema.ts'
 import { redactUrl } from '../config.ts'
 import { createDecode } from '../ingest/decode.ts'
+import { explainBrokerTls } from '../ops/broker-address.ts'
 import { explainMqttError, isUnsupportedVersion } from '../ingest/mqtt-errors.ts'
 import { type SourceOptions, connectOptions } from '../ingest/mqtt-options.ts'
 import { createRoutes, topicsOf } from '../ingest/routes.ts'
@@ -29,14 +30,19 @@ export interface BrokerPlace {
   readonly isEmbedded: boolean
 }
 
-export function brokerRules(config: Config, deadlineMs: number): GroupRules {
+export function brokerRules(config: Config, place: BrokerPlace, deadlineMs: number): GroupRules {
   return {
     deadlineMs,
-    explain: (error) =>
-      fail(
-        explainMqttError(errorOf(error), config.mqtt.clientId),
-        'Check MQTT_URL, MQTT_USERNAME and MQTT_PASSWORD, and that the broker runs.',
-      ),
+    explain(error) {
+      const address = { ...config.mqtt, url: place.url }
+      const said = explainMqttError(errorOf(error), config.mqtt.clientId, address)
+      return fail(
+        said,
+        explainBrokerTls(error, address) === undefined
+          ? 'Check MQTT_URL, MQTT_USERNAME and MQTT_PASSWORD, and that the broker runs.'
+          : 'Mend the certificate that the message names; the running service uses it without a restart.',
+      )
+    },
     silenceRemedy:
       'The broker, or something on the way to it, is frozen: look at its log and its load, and at firewalls that drop.',
   }

@@ -4,6 +4,8 @@
 import os from 'node:os'
 import type { Config } from '../config-schema.ts'
 import { redactUrl } from '../config.ts'
+import { readDatabaseUrl } from '../db/database-url.ts'
+import { datesOf } from '../ops/tls-files.ts'
 import { version } from '../ops/version.ts'
 import { type Check, type Verdict, fail, formatBytes, ok, warn } from './finding.ts'
 
@@ -11,6 +13,9 @@ import { type Check, type Verdict, fail, formatBytes, ok, warn } from './finding
 const minNode = [20, 19] as const
 /** Node's own, before the first ping. */
 const baseBytes = 256 * 1024 * 1024
+const dayMs = 86_400_000
+/** Automata renew a month before the end: now something is wrong with that, or with whose calendar it is in. */
+const soonDays = 14
 /** In memory a ping's payload takes a few times its bytes (README, Memory). */
 const payloadFactor = 4
 
@@ -23,6 +28,7 @@ export function configurationChecks(config: Config): Check[] {
     { name: 'memory', look: () => lookAtMemory(config) },
     { name: 'limits', look: () => lookAtLimits(config) },
     { name: 'encryption', look: () => lookAtEncryption(config) },
+    { name: 'certificates', look: () => lookAtCertificates(config) },
     { name: 'listeners', look: () => lookAtListeners(config) },
   ]
 }
@@ -67,7 +73,7 @@ function lookAtEncryption({ mqtt, database }: Config): Verdict[] {
       verdicts.push(
         warn(
           `${redactUrl(mqtt.url)}: positions, and the password where there is one, cross the network in the clear`,
-          'Use mqtts:// where the network is not yours alone.',
+          'Use mqtts:// (mqtt.caFile) where the network is not yours alone.',
         ),
       )
   }
@@ -83,6 +89,26 @@ function lookAtEncryption({ mqtt, database }: Config): Verdict[] {
       )
   }
   return verdicts
+}
+
+function lookAtCertificates({ mqtt, database, http }: Config): Verdict[] {
+  const ofHttp = { ...http, caFile: null }
+  const all = [mqtt, readDatabaseUrl(database.url ?? '').files, ofHttp].flatMap(datesOf)
+  const certificates = new Map(all.map((dates) => [dates.file, dates]))
+  return [...certificates.values()].map(({ file, from, to }) => {
+    const days = Math.floor((to.getTime() - Date.now()) / dayMs)
+    const day = to.toISOString().slice(0, 10)
+    if (from.getTime() > Date.now())
+      return fail(`${file} is not valid before ${from.toISOString()}`, 'Compare the clocks.')
+    if (days < 0)
+      return fail(
+        `${file} expired on ${day}`,
+        'Replace it: the running service reads it again by itself and connects anew.',
+      )
+    return days < soonDays
+      ? warn(`${file} expires on ${day}, in ${days} days`, 'Renew it in time; no restart is needed.')
+      : ok(`${file} is valid until ${day}`)
+  })
 }
 
 function lookAtListeners({ mqtt, database, http }: Config): Verdict[] {

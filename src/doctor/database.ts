@@ -3,7 +3,8 @@
  * in database-settings.ts, whether it is as sql/ says in database-drift.ts, how it fares in database-upkeep.ts.
  */
 import type { Duplex } from 'node:stream'
-import pg from 'pg'
+import type pg from 'pg'
+import { DatabaseClient } from '../db/client.ts'
 import type { Config } from '../config-schema.ts'
 import { judge } from '../db/failure.ts'
 import { type MigrationPlan, planMigrations } from '../db/migrate.ts'
@@ -76,7 +77,7 @@ export function databaseChecks(
   place: DatabasePlace,
   upkeep: (ask: Ask) => readonly Check[],
 ): { checks: Check[]; close(): void } {
-  const client = new pg.Client({
+  const client = new DatabaseClient({
     connectionString: place.url,
     connectionTimeoutMillis: config.database.connectTimeoutMs,
     statement_timeout: config.database.statementTimeoutMs,

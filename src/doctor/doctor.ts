@@ -62,7 +62,7 @@ async function examineBroker(config: Config, state: ServiceState, deadlineMs: nu
   const reached = host.includes(':') ? `[${host}]` : host === '0.0.0.0' ? '127.0.0.1' : host
   const place: BrokerPlace = { url: url ?? `mqtt://${reached}:${port}`, isEmbedded: url === null }
   const broker = brokerChecks(config, place)
-  const findings = await runChecks('broker', broker.checks, brokerRules(config, deadlineMs))
+  const findings = await runChecks('broker', broker.checks, brokerRules(config, place, deadlineMs))
   await Promise.race([broker.close(), new Promise((resolve) => setTimeout(resolve, deadlineMs).unref())])
   return findings
 }

@@ -5,6 +5,7 @@
 import net from 'node:net'
 import type { Config } from '../config-schema.ts'
 import { version } from '../ops/version.ts'
+import { askOwn } from './own-http.ts'
 import { type Scrape, parseScrape } from './exposition.ts'
 import {
   type Check,
@@ -28,6 +29,8 @@ export type ServiceState =
 
 /** As many as a batch may well hold; Mosquitto's default of 20 is what hurts. */
 const smallWindow = 100
+/** A check has a deadline of its own, which may be shorter. */
+const readinessMs = 10_000
 const slowLoopS = 0.25
 const lateRollupS = 900
 
@@ -37,11 +40,10 @@ const reachable = (host: string): string =>
 
 export async function findService({ http }: Config, deadlineMs: number): Promise<ServiceState> {
   const host = reachable(http.host)
-  const base = `http://${host.includes(':') ? `[${host}]` : host}:${http.port}`
+  const base = `${http.certFile === null ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${http.port}`
   if (http.port === 0) return { kind: 'absent' }
   try {
-    const response = await fetch(`${base}/metrics`, { signal: AbortSignal.timeout(deadlineMs) })
-    const scrape = parseScrape(await response.text())
+    const scrape = parseScrape((await askOwn(`${base}/metrics`, deadlineMs)).text)
     return scrape.labels('rtls_build_info') === undefined
       ? { kind: 'foreign', base }
       : { kind: 'running', base, scrape }
@@ -141,10 +143,9 @@ function lookAtProcess(base: string, scrape: Scrape): Verdict {
 }
 
 async function lookAtReadiness(base: string): Promise<Verdict[]> {
-  const response = await fetch(`${base}/readyz`)
-  const body = (await response.json()) as { problems?: { component: string; problem: string }[] }
-  const problems = body.problems ?? []
-  if (response.ok) return [ok('ready')]
+  const { status, text } = await askOwn(`${base}/readyz`, readinessMs)
+  if (status === 200) return [ok('ready')]
+  const { problems = [] } = JSON.parse(text) as { problems?: { component: string; problem: string }[] }
   return problems.map(({ component, problem }) =>
     fail(`not ready: ${component}: ${problem}`, `docs/runbooks.md, RtlsNotReady: what each component means.`),
   )

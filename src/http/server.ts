@@ -9,11 +9,11 @@ import type { Replay } from '../ingest/dead-letter-desk.ts'
 import type { PipelineStatus } from '../ops/status.ts'
 import { explainListenError } from '../ops/user-error.ts'
 import { version } from '../ops/version.ts'
-import { type AccessOptions, type TokenOptions, accessTokens, createAccess } from './access.ts'
+import { type AccessOptions, type Admit, type TokenOptions, accessTokens, createAccess } from './access.ts'
 import { type OnBug, addApiRoutes, answerProblems, refuseOtherMethods, sendProblem } from './api.ts'
 import { createAssetRoutes, namedSchemas } from './asset-routes.ts'
 import { createAssetStore } from './asset-store.ts'
-import { createHttpDatabase, httpPoolOptions } from './database.ts'
+import { type HttpDatabase, createHttpDatabase, httpPoolOptions } from './database.ts'
 import { createDeadLetterPart } from './dead-letter-routes.ts'
 import { describeApi } from './openapi.ts'
 import { addPage } from './page.ts'
@@ -21,9 +21,10 @@ import { createPipelinePart } from './pipeline-routes.ts'
 import { Problem, documentOf, problemType } from './problem.ts'
 import { createReportPart } from './report-routes.ts'
 import type { ApiPart } from './route.ts'
+import { type HttpTls, renewTls, tlsOf } from './tls.ts'
 import { type StatusSources, addStatusRoutes, statusPaths } from './status-routes.ts'
 
-export interface HttpOptions extends Pick<AccessOptions, 'host' | 'readAccess'>, TokenOptions {
+export interface HttpOptions extends Pick<AccessOptions, 'host' | 'readAccess'>, TokenOptions, HttpTls {
   readonly port: number
   readonly maxBodyBytes: number
   readonly queryTimeoutMs: number
@@ -42,6 +43,8 @@ export interface HttpServer {
   readonly port: number
   /** Where the API reads and writes; until then it says that the service is starting. */
   connect(databaseUrl: string): void
+  /** Tokens and certificate as they are now. */
+  reload(options: HttpOptions): void
   close(): Promise<void>
 }
 
@@ -61,6 +64,7 @@ const securityHeaders = {
 /** Errors: UserError naming HTTP_PORT when the address cannot be had. */
 export async function openHttpServer(options: HttpOptions, sources: HttpSources): Promise<HttpServer> {
   const app = Fastify({
+    ...tlsOf(options),
     logger: false,
     forceCloseConnections: true,
     bodyLimit: options.maxBodyBytes,
@@ -84,7 +88,9 @@ export async function openHttpServer(options: HttpOptions, sources: HttpSources)
   addStatusRoutes(app, sources)
   const pagePaths = addPage(app)
   let pool: Pool | undefined
-  const paths = addApi(app, options, sources, () => pool)
+  let admit = admitBy(options)
+  const database = createHttpDatabase(() => pool, sources.onDatabaseFailure)
+  const paths = addApi(app, (headers, needed) => admit(headers, needed), database, sources)
   refuseOtherMethods(app, [...statusPaths, ...pagePaths, ...paths])
 
   try {
@@ -96,8 +102,13 @@ export async function openHttpServer(options: HttpOptions, sources: HttpSources)
   return {
     port: typeof address === 'object' && address !== null ? address.port : options.port,
     connect(databaseUrl) {
+      if (pool !== undefined) return pool.renew(databaseUrl)
       // An idle connection that broke: the next request gets another.
       pool = createPool(httpPoolOptions(databaseUrl, options.queryTimeoutMs), () => undefined)
+    },
+    reload(next) {
+      admit = admitBy({ ...options, writeToken: next.writeToken, tokens: next.tokens })
+      renewTls(app.server, next)
     },
     async close() {
       await app.close()
@@ -106,14 +117,10 @@ export async function openHttpServer(options: HttpOptions, sources: HttpSources)
   }
 }
 
+const admitBy = (options: HttpOptions): Admit => createAccess({ ...options, tokens: accessTokens(options) })
+
 /** Returns the paths it added. */
-function addApi(
-  app: FastifyInstance,
-  options: HttpOptions,
-  sources: HttpSources,
-  pool: () => Pool | undefined,
-): string[] {
-  const database = createHttpDatabase(pool, sources.onDatabaseFailure)
+function addApi(app: FastifyInstance, admit: Admit, database: HttpDatabase, sources: HttpSources): string[] {
   const parts: readonly ApiPart[] = [
     { routes: createAssetRoutes(createAssetStore(database)), schemas: namedSchemas },
     createReportPart(database),
@@ -122,7 +129,7 @@ function addApi(
   ]
   const routes = parts.flatMap((part) => part.routes)
   const schemas = Object.assign({}, ...parts.map((part) => part.schemas)) as ApiPart['schemas']
-  addApiRoutes(app, routes, createAccess({ ...options, tokens: accessTokens(options) }))
+  addApiRoutes(app, routes, admit)
   const description = JSON.stringify(describeApi(routes, { version, schemas }))
   app.get('/openapi.json', (_request, reply) => reply.type('application/json').send(description))
   return [...routes.map(({ path }) => path), '/openapi.json']

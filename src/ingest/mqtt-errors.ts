@@ -1,4 +1,5 @@
 /** What an error of the MQTT session means, in words for an operator. */
+import { type BrokerAddress, explainBrokerTls, isTlsBroker } from '../ops/broker-address.ts'
 
 const codeOf = (error: Error): string | number | undefined =>
   'code' in error && (typeof error.code === 'string' || typeof error.code === 'number')
@@ -15,8 +16,12 @@ export const isUnsupportedVersion = (error: Error): boolean => {
 }
 
 /** `clientId` is ours, for the sentence. */
-export function explainMqttError(error: Error, clientId: string): string {
+export function explainMqttError(error: Error, clientId: string, address: BrokerAddress): string {
   const code = codeOf(error)
+  const ofTls = explainBrokerTls(error, address)
+  if (ofTls !== undefined) return ofTls
+  if (code === 'ECONNRESET' && isTlsBroker(address.url))
+    return 'the broker reset the connection: where that happens at once, the port in MQTT_URL speaks no TLS, or it refuses our certificate without a word'
   if (code === 'ECONNREFUSED') return 'nothing listens at the address in MQTT_URL'
   if (code === 'ENOTFOUND') return 'the host name in MQTT_URL is not known'
   if (code === 4 || code === 5 || code === 134 || code === 135)

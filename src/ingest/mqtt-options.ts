@@ -1,11 +1,9 @@
 /** How the MQTT session is asked for. */
 import type { IClientOptions } from 'mqtt'
+import { type BrokerAddress, credentialsOf } from '../ops/broker-address.ts'
 
-export interface SourceOptions {
-  readonly url: string
+export interface SourceOptions extends BrokerAddress {
   readonly clientId: string
-  readonly username: string | null
-  readonly password: string | null
   readonly topics: readonly string[]
   readonly shareGroup: string | null
   readonly receiveMaximum: number
@@ -39,8 +37,7 @@ export function connectOptions(options: SourceOptions): IClientOptions {
     reconnectOnConnackError: options.isAdopted !== true,
     connectTimeout: 10_000,
     resubscribe: false,
-    ...(options.username === null ? {} : { username: options.username }),
-    ...(options.password === null ? {} : { password: options.password }),
+    ...credentialsOf(options),
     ...(options.protocolVersion === 5
       ? {
           properties: sessionProperties(options),

@@ -1,7 +1,7 @@
 /** What the pipeline is to the rest of the service: its bounds, what it can be told, and what can be read of it. */
 import type { Account } from './account.ts'
 import type { BatchLimits, CloseReason } from './batcher.ts'
-import type { IncomingMessage, Source } from './source.ts'
+import type { IncomingMessage, Source } from './source-contract.ts'
 import type { WriteOutcome } from './writer.ts'
 
 export interface PipelineLimits extends BatchLimits {

@@ -23,7 +23,7 @@ import type { Presences } from './presences.ts'
 import { type ReceiveClock, createReceiveClock } from './receive-clock.ts'
 import type { Sink } from './sink.ts'
 import type { Pipeline, PipelineLimits, PipelineObserver } from './pipeline-contract.ts'
-import type { IncomingMessage, Source } from './source.ts'
+import type { IncomingMessage, Source } from './source-contract.ts'
 import { createWindowObserver } from './window.ts'
 
 interface LaneState {

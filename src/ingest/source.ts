@@ -19,52 +19,10 @@ import {
   sessionProperties,
 } from './mqtt-options.ts'
 import { type PublishPacket, type PublishTap, openPublishTap } from './publish-tap.ts'
+import type { Source, SourceHandlers } from './source-contract.ts'
+import { type BrokerAddress, credentialsOf } from '../ops/broker-address.ts'
+import { messageOf } from '../ops/user-error.ts'
 import { explainMqttError, flapping, isUnsupportedVersion } from './mqtt-errors.ts'
-
-export interface IncomingMessage {
-  readonly topic: string
-  readonly payload: Buffer
-  /** 0 for QoS 0. */
-  readonly packetId: number
-  readonly epoch: number
-}
-
-/** What the operator should know about the session; `reason` undefined means it works. */
-export interface SessionState {
-  readonly isConnected: boolean
-  readonly reason: string | undefined
-  readonly protocolVersion: 4 | 5
-  /** The broker does not speak MQTT 5 and the next try is with 3.1.1: news, but no trouble. */
-  readonly isFallingBack: boolean
-}
-
-export interface SourceHandlers {
-  onMessage(message: IncomingMessage): void
-  /** The connection is gone; the broker will send again what it had not seen acknowledged. */
-  onDisconnect(): void
-  onState(state: SessionState): void
-  onConnect(): void
-  /** Connected again, and the broker has no session for us any more: what it had kept for us is lost. */
-  onSessionLost(): void
-  /** Another client with our id takes the session again and again; we stop, or the two would go on for ever. */
-  onTakenOver(sentence: string): void
-  /** A retained message, replayed because we subscribed: old news. */
-  onRetained(message: IncomingMessage): void
-}
-
-export interface Source {
-  /** False when the connection it came over is gone: nothing was sent. */
-  acknowledge(message: { readonly packetId: number; readonly epoch: number }): boolean
-  hold(): void
-  resume(): void
-  /** Gives up the subscription of an adopted session, and tells whether the broker agreed. */
-  unsubscribe(): Promise<boolean>
-  /**
-   * Says goodbye; the session stays at the broker, unless `endsSession`. MQTT 3.1.1 can only end a session by another
-   * connection, which might hit one that its owner has just made: there it stays, empty.
-   */
-  close(how?: { readonly endsSession: boolean }): Promise<void>
-}
 
 /** The private part of the seam. */
 interface Seam {
@@ -96,13 +54,14 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
   let takeOversMs: number[] = []
   let connectedAtMs: number | undefined
   let shortLives = 0
-  let isFallingBack = false
+  let isPlanned = false
   /** The broker has granted all of it, in this process; before that a session may hold another subscription, or none. */
   let isSubscribed = false
   let resubscribe: NodeJS.Timeout | undefined
   let closesWithoutConnack = 0
   let reconnectMs = minReconnectMs
   let lastReason: string | undefined
+  let address: BrokerAddress = options
   let tap: PublishTap | undefined
 
   // Not connected by the constructor: first the seam.
@@ -110,7 +69,7 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
   client.options.manualConnect = false
   const version = (): 4 | 5 => (client.options.protocolVersion === 5 ? 5 : 4)
   const report = (reason: string | undefined): void => {
-    handlers.onState({ isConnected: client.connected, reason, protocolVersion: version(), isFallingBack })
+    handlers.onState({ isConnected: client.connected, reason, protocolVersion: version(), isPlanned })
   }
 
   const seam = client as unknown as Seam
@@ -118,12 +77,22 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
   seam.streamBuilder = (built) => {
     epoch += 1
     const ofThisConnection = epoch
+    useCredentials()
     const opened = openPublishTap(buildStream(built), version() === 5, (packet) => {
       take(packet, ofThisConnection)
     })
     if (isHeld) opened.hold()
     tap = opened
     return opened.stream
+  }
+
+  /** A file that cannot be used now leaves the credentials as they were: they may do until it can. */
+  const useCredentials = (): void => {
+    try {
+      Object.assign(client.options, credentialsOf(address))
+    } catch (error) {
+      lastReason = messageOf(error)
+    }
   }
 
   const take = ({ topic, payload, packetId, isRetained }: PublishPacket, ofConnection: number): void => {
@@ -153,6 +122,7 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
 
   client.on('connect', (connack) => {
     const isFirst = !hasEverConnected
+    lastReason = undefined
     hasEverConnected = true
     closesWithoutConnack = 0
     connectedAtMs = performance.now()
@@ -184,13 +154,13 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
         (shortLives >= shortLivesToTell ? flapping(options.clientId) : 'the broker closed the connection'),
     )
     lastReason = undefined
-    isFallingBack = false
+    isPlanned = false
     // Takes effect at the next close: MQTT.js has already set this one's timer. Jitter keeps replicas out of step.
     client.options.reconnectPeriod = reconnectMs / 2 + (Math.random() * reconnectMs) / 2
   })
 
   client.on('error', (error) => {
-    lastReason = explainMqttError(error, options.clientId)
+    lastReason = explainMqttError(error, options.clientId, address)
     if (isUnsupportedVersion(error) && version() === 5) fallBack()
   })
 
@@ -226,7 +196,7 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
 
   const fallBack = (): void => {
     closesWithoutConnack = 0
-    isFallingBack = true
+    isPlanned = true
     if (version() === 5) {
       client.options.protocolVersion = 4
       delete client.options.properties
@@ -265,6 +235,14 @@ export function openSource(options: SourceOptions, handlers: SourceHandlers): So
     resume() {
       isHeld = false
       tap?.resume()
+    },
+    renew(next) {
+      address = next
+      if (isClosing || !client.connected) return
+      lastReason = 'connecting anew: the configuration or a certificate has changed'
+      isPlanned = true
+      // Without DISCONNECT: the broker keeps the session as it does when the network breaks.
+      client.stream.destroy()
     },
     async unsubscribe() {
       return new Promise((resolve) => {

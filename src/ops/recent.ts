@@ -77,10 +77,11 @@ export function openRecent(reading: () => PipelineReading | undefined): Recent {
     lags: (windowS) => seconds.slice(-Math.min(windowS, lagSeconds)).flatMap(({ lags }) => lags),
     history() {
       const now = performance.now()
-      return seconds.slice(1).map(({ counts }, index) => ({
-        ...ratesBetween(seconds[index]?.counts, counts),
-        atMs: Date.now() - (now - counts.atMs),
-      }))
+      return seconds.slice(1).map(({ counts }, index) =>
+        Object.assign(ratesBetween(seconds[index]?.counts, counts), {
+          atMs: Date.now() - (now - counts.atMs),
+        }),
+      )
     },
     close: () => clearInterval(timer),
   }

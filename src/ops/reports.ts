@@ -7,7 +7,7 @@ import type { DatabaseStatistics } from '../db/statistics.ts'
 import { deadLetteredIn } from '../ingest/account.ts'
 import type { PipelineReading } from '../ingest/reading.ts'
 import type { ReplicaEvents } from '../ingest/replicas.ts'
-import type { SessionState } from '../ingest/source.ts'
+import type { SessionState } from '../ingest/source-contract.ts'
 import type { Health } from './health.ts'
 import type { Logger } from './logger.ts'
 
@@ -123,7 +123,7 @@ export function createReports(log: Logger, health: Health): Reports {
       if (!health.set('broker', problem)) return
       if (problem === undefined)
         log.info({ url, mqtt: state.protocolVersion === 5 ? '5' : '3.1.1' }, 'subscribed')
-      else if (state.isFallingBack) log.info(`broker: ${problem}`)
+      else if (state.isPlanned) log.info(`broker: ${problem}`)
       else if (state.reason !== 'connecting') log.warn(`broker: ${problem}; trying again`)
     },
     onSuccess(job) {

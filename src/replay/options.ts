@@ -20,6 +20,10 @@ export interface ReplayOptions {
   readonly url: string
   readonly username?: string
   readonly password?: string
+  /** Certificates for mqtts:// and wss://, as PEM. */
+  readonly caFile?: string
+  readonly certFile?: string
+  readonly keyFile?: string
   /** Infinity: as fast as the broker acknowledges. */
   readonly speed: number
   readonly as?: 'ndjson' | 'csv'

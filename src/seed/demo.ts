@@ -5,7 +5,7 @@
  */
 import type { Config } from '../config-schema.ts'
 import type { Logger } from '../ops/logger.ts'
-import { simulateDefaults } from '../simulate/options.ts'
+import { type SimulateOptions, simulateDefaults } from '../simulate/options.ts'
 import { openSimulation } from '../simulate/simulate.ts'
 import { type SeedOptions, isSeeded, seedDatabase } from './seed.ts'
 
@@ -18,7 +18,7 @@ export function openDemo(
   databaseUrl: string,
   log: Logger,
 ): { close(): Promise<void> } {
-  const options = { ...simulateDefaults, ...config.simulate, url: mqttUrl }
+  const options = { ...simulateDefaults, ...config.simulate, ...credentialsIn(config.mqtt), url: mqttUrl }
   const { facility, tags } = options
   const seeding = seedsDemo(config)
     ? seed(databaseUrl, { facility, tags: Math.min(tags, mostTags) }, log)
@@ -31,6 +31,18 @@ export function openDemo(
       await Promise.all([simulation.stop(), seeding])
     },
   }
+}
+
+/** What is not set, the simulator does without. */
+function credentialsIn({
+  username,
+  password,
+  caFile,
+  certFile,
+  keyFile,
+}: Config['mqtt']): Partial<SimulateOptions> {
+  const all = { username, password, caFile, certFile, keyFile }
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== null))
 }
 
 /** auto: only the embedded database, where demo assets mix with nothing real. */

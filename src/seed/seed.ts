@@ -5,6 +5,7 @@
  * Does not make pings: that is the simulator's, on the same building with the same tags.
  */
 import pg from 'pg'
+import { DatabaseClient } from '../db/client.ts'
 import { UserError } from '../ops/user-error.ts'
 import { createHospital } from '../simulate/hospital.ts'
 import { type KnownIds, equipmentOf } from './assets.ts'
@@ -41,7 +42,7 @@ export async function seedDatabase(url: string, options: SeedOptions): Promise<S
 }
 
 async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({
+  const client = new DatabaseClient({
     connectionString: url,
     application_name: 'rtls-ingest seed',
     connectionTimeoutMillis: 10_000,

@@ -26,6 +26,10 @@ export interface SimulateOptions {
   start?: Date
   username?: string
   password?: string
+  /** Certificates for mqtts:// and wss://, as PEM. */
+  caFile?: string
+  certFile?: string
+  keyFile?: string
   /** MQTT 3.1.1 (4, the default) or 5. */
   protocolVersion?: 4 | 5
   /** Makes every message before the first is sent, for load beyond what one core makes on the way; about 250 bytes of memory a ping. */

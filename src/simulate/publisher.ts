@@ -9,6 +9,7 @@
 import { randomUUID } from 'node:crypto'
 import { connect, UniqueMessageIdProvider, type IClientOptions, type MqttClient } from 'mqtt'
 import { errorOf } from '../ops/user-error.ts'
+import { type BrokerAddress, credentialsOf, explainBrokerTls } from '../ops/broker-address.ts'
 
 export interface Publication {
   readonly topic: string
@@ -27,6 +28,9 @@ export interface PublisherOptions<T extends Publication> {
   clientIdPrefix?: string
   username?: string | undefined
   password?: string | undefined
+  caFile?: string | undefined
+  certFile?: string | undefined
+  keyFile?: string | undefined
   gateways: number
   messages: Iterator<T, unknown>
   isPaced: boolean
@@ -203,7 +207,7 @@ export function openPublisher<T extends Publication>(options: PublisherOptions<T
   }
 
   const report = (event: string, error: Error): void => {
-    const text = describe(error)
+    const text = explainBrokerTls(error, addressOf(options)) ?? describe(error)
     // Sixteen connections that fail alike, twice a second, are one piece of news.
     if (text === lastError) return
     lastError = text
@@ -246,9 +250,19 @@ export function openPublisher<T extends Publication>(options: PublisherOptions<T
   }
 }
 
+const addressOf = (options: Omit<PublisherOptions<Publication>, 'onSent' | 'messages'>): BrokerAddress => ({
+  url: options.url,
+  username: options.username ?? null,
+  password: options.password ?? null,
+  caFile: options.caFile ?? null,
+  certFile: options.certFile ?? null,
+  keyFile: options.keyFile ?? null,
+})
+
 function openLinks<T extends Publication>(options: PublisherOptions<T>): Link[] {
   // Of its own, so that two simulations at one broker do not disconnect each other.
   const run = randomUUID().slice(0, 8)
+  const credentials = credentialsOf(addressOf(options))
   return Array.from({ length: Math.min(options.gateways, maxConnections) }, (_, index) => {
     const settings: IClientOptions = {
       clientId: `${options.clientIdPrefix ?? 'sim'}-${run}-${index}`,
@@ -261,8 +275,7 @@ function openLinks<T extends Publication>(options: PublisherOptions<T>): Link[] 
       // The default one hands out an id again while its message is still unacked.
       messageIdProvider: new UniqueMessageIdProvider(),
     }
-    if (options.username !== undefined) settings.username = options.username
-    if (options.password !== undefined) settings.password = options.password
+    Object.assign(settings, credentials)
     return { client: connect(options.url, settings), isUp: false, unacked: 0, epoch: 0 }
   })
 }

@@ -4,7 +4,8 @@
  * Also the lock that lets one upgrade at a time work on a server.
  */
 import { setTimeout as wait } from 'node:timers/promises'
-import pg from 'pg'
+import type pg from 'pg'
+import { DatabaseClient } from '../db/client.ts'
 import { UserError } from '../ops/user-error.ts'
 import type { Manifest } from './backup.ts'
 import type { Phase } from './facts.ts'
@@ -96,7 +97,7 @@ async function takeLock(client: pg.ClientBase): Promise<boolean> {
 
 /** A connection without the limits of everyday work: single statements of an upgrade take minutes. */
 export async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({
+  const client = new DatabaseClient({
     connectionString: url,
     connectionTimeoutMillis: 10_000,
     application_name: 'rtls-ingest upgrade',

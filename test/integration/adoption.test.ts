@@ -7,6 +7,7 @@ import { createPipeline } from '../../src/ingest/pipeline.ts'
 import { openTestBroker } from '../support/broker.ts'
 import { decode } from '../support/ingest.ts'
 import { message } from '../support/numbered.ts'
+import { noTlsFiles } from '../../src/ops/tls-files.ts'
 import { openPublisher } from '../support/publisher.ts'
 import { waitFor } from '../support/wait-for.ts'
 
@@ -26,6 +27,7 @@ describe.each([5, 4] as const)('with MQTT version %i', (protocolVersion) => {
       clientId: 'dead',
       username: null,
       password: null,
+      ...noTlsFiles,
       topics: ['rtls/+/+/pings'],
       shareGroup: 'g',
       receiveMaximum: 100,

@@ -1,6 +1,8 @@
 // The contract with MQTT.js's private parts and with brokers: what source.ts promises to the ledger.
 import { afterEach, describe, expect, it } from 'vitest'
-import { type IncomingMessage, type SessionState, type Source, openSource } from '../../src/ingest/source.ts'
+import type { IncomingMessage, SessionState, Source } from '../../src/ingest/source-contract.ts'
+import { openSource } from '../../src/ingest/source.ts'
+import { noTlsFiles } from '../../src/ops/tls-files.ts'
 import { type TestBroker, openTestBroker } from '../support/broker.ts'
 import { openMosquitto } from '../support/mosquitto.ts'
 import { type Publisher, openPublisher } from '../support/publisher.ts'
@@ -45,6 +47,7 @@ async function openSession(
       clientId: 'seam-test',
       username: null,
       password: null,
+      ...noTlsFiles,
       topics: ['rtls/+/+/pings'],
       shareGroup: null,
       receiveMaximum: 100,

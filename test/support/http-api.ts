@@ -3,6 +3,7 @@
 import Ajv, { type ValidateFunction } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import { Registry } from 'prom-client'
+import { configSchema } from '../../src/config-schema.ts'
 import { type HttpOptions, type HttpSources, openHttpServer } from '../../src/http/server.ts'
 import { createHealth } from '../../src/ops/health.ts'
 import { openRecent } from '../../src/ops/recent.ts'
@@ -56,13 +57,10 @@ export async function openHttpApi(
   const zero = (): number => 0
   const server = await openHttpServer(
     {
-      host: '127.0.0.1',
+      ...configSchema.parse({}).http,
       port: 0,
-      readAccess: 'auto',
       writeToken,
-      tokens: [],
       queryTimeoutMs: 30_000,
-      maxBodyBytes: 262_144,
       ...options,
     },
     {

@@ -1,5 +1,5 @@
 // A gateway of the tests: publishes with QoS 1 and keeps its own list of what was acknowledged.
-import mqtt from 'mqtt'
+import mqtt, { type IClientOptions } from 'mqtt'
 
 export interface Publisher {
   /** Resolves when the broker acknowledged. */
@@ -7,8 +7,9 @@ export interface Publisher {
   close(): Promise<void>
 }
 
-export async function openPublisher(url: string): Promise<Publisher> {
+export async function openPublisher(url: string, more: IClientOptions = {}): Promise<Publisher> {
   const client = await mqtt.connectAsync(url, {
+    ...more,
     reconnectPeriod: 100,
     clientId: `test-gateway-${process.pid}-${Math.random()}`,
   })

@@ -5,7 +5,8 @@ import path from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { environmentKeys, secretEnvironment } from '../../src/config-schema.ts'
-import { type Environment, loadConfig } from '../../src/config.ts'
+import type { Environment } from '../../src/config-files.ts'
+import { loadConfig } from '../../src/config.ts'
 
 const secret = 'hunter2'
 
