@@ -1,4 +1,4 @@
--- How long equipment stays in a room at a time, over many assets: visits by the minutes of a rollup, for questions in which
+-- How long equipment stays in a room at a time, over many assets: visits by the stays of a rollup, for questions in which
 -- room_visits would have to read every ping.
 --
 -- The rule of room_visits with minutes for pings (the room of a minute is the one most of its pings name): a run of minutes in one
@@ -9,16 +9,17 @@ CREATE OR REPLACE FUNCTION rtls.minute_visits(facility text, since timestamptz, 
 RETURNS TABLE (asset_id text, room_id text, entered_at timestamptz, left_at timestamptz)
 LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
     WITH compared AS (
-        SELECT s.asset_id, s.room_id, s.from_t, s.to_t, coalesce(s.from_t - lag(s.from_t) OVER w > max_gap, true) AS after_silence,
-            s.room_id IS DISTINCT FROM lag(s.room_id) OVER w AS is_other
-        FROM rtls.stays(facility, since, until, max_gap) s
+        SELECT s.*, coalesce(s.from_t > lag(s.to_t) OVER w, true) AS after_silence, s.room_id IS DISTINCT FROM lag(s.room_id) OVER w AS is_other
+        FROM rtls.facility_stays(facility, since, until, max_gap) s
         WINDOW w AS (PARTITION BY s.asset_id ORDER BY s.from_t)
     ), numbered AS (
         SELECT c.*, count(*) FILTER (WHERE c.after_silence) OVER w AS stretch, count(*) FILTER (WHERE c.after_silence OR c.is_other) OVER w AS run
         FROM compared c
         WINDOW w AS (PARTITION BY c.asset_id ORDER BY c.from_t)
     ), runs AS (
-        SELECT n.asset_id, n.stretch, n.run, n.room_id, min(n.from_t) AS first_t, max(n.to_t) AS end_t, count(*) > 1 AS is_proof
+        SELECT n.asset_id, n.stretch, n.run, n.room_id, min(n.from_t) AS first_t, max(n.to_t) AS end_t,
+            -- A power of two has one bit: one minute.
+            count(*) > 1 OR bool_or(n.heard & (n.heard - 1) <> 0) AS is_proof
         FROM numbered n GROUP BY n.asset_id, n.stretch, n.run, n.room_id
     ), proven AS (
         SELECT r.*, max(r.run) FILTER (WHERE r.is_proof) OVER (PARTITION BY r.asset_id, r.stretch ORDER BY r.run) AS proof_run FROM runs r
