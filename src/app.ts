@@ -12,7 +12,7 @@ import { redactUrl } from './config.ts'
 import type { Pool } from './db/pool.ts'
 import type { DatabaseWatch } from './db/watch.ts'
 import { openEmbeddedBroker } from './embedded/broker.ts'
-import { openHttpServer } from './http/server.ts'
+import { type HttpServer, openHttpServer } from './http/server.ts'
 import type { Replay } from './ingest/dead-letter-desk.ts'
 import { type Decode, type SightingsPolicy, createDecode } from './ingest/decode.ts'
 import { onGrid } from './ingest/grid.ts'
@@ -96,11 +96,13 @@ async function open(
     isBrokerConnected: () => reports.isBrokerConnected(),
     isDatabaseUp: () => reports.isDatabaseUp(),
     statistics: () => watch?.statistics(),
+    liveMaps: () => live,
   }
   const metrics: Metrics = createMetrics(metricSources)
   closers.add('metrics', () => metrics.close())
   let watch: DatabaseWatch | undefined
   let replay: Replay | undefined
+  let live: HttpServer['live'] | undefined
   health.set('start', 'the service is starting')
   const spool = config.ack.mode === 'spool' ? await openSpool(config.spool) : undefined
 
@@ -115,6 +117,7 @@ async function open(
     onBug: (error, method, route) => log.error({ err: error, method, route }, 'an HTTP request failed'),
   })
   closers.add('http', async () => http.close())
+  live = http.live
   const broker = config.mqtt.url === null ? await openEmbeddedBroker(config.mqtt) : undefined
   if (broker !== undefined) closers.add('embedded broker', async () => broker.close())
   /** The address for people and gateways; ours is the inner door of the embedded broker. */
@@ -127,10 +130,11 @@ async function open(
     roomAt = createRoomAt(outlines)
   })
 
-  http.connect(database.url)
+  http.connect(config.http.databaseUrl ?? database.url)
   const writer = createWriter(database.pool, config.limits.deadLetterPayloadBytes, {
     onFailure: (judgement, attempt) => reports.writeFailed(judgement, attempt),
-    onSuccess(seconds) {
+    onSuccess(seconds, committed) {
+      http.live.committed(committed)
       metrics.observeCopy(seconds)
       reports.writeWorks()
     },
@@ -248,6 +252,8 @@ async function open(
     const demo = openDemo(config, mqttUrl, database.url, log)
     closers.add('simulation', async () => demo.close())
   }
+  // Added last, so ended first: a live map shall not hold up those who wait for what is buffered.
+  closers.add('live maps', () => http.live.close())
   health.set('start', undefined)
   const base = `${config.http.certFile === null ? 'http' : 'https'}://${config.http.host.includes(':') ? `[${config.http.host}]` : config.http.host}:${http.port}`
   return {

@@ -129,6 +129,8 @@ export const configSchema = z.strictObject({
     readAccess: z.enum(['auto', 'token']).default('auto'),
     writeToken: secretToken.nullable().default(null),
     tokens: z.array(httpToken).default([]),
+    databaseUrl: url(isDatabaseUrl, 'postgres://reader@host:5432/rtls'),
+    maxStreams: z.int().min(0).max(10_000).default(100),
     queryTimeoutMs: positive.default(5000),
     maxBodyBytes: z.int().min(1024).max(16_777_216).default(262_144),
     certFile: optionalText,
@@ -184,6 +186,7 @@ export const environmentKeys: Readonly<Record<string, string>> = {
   HTTP_WRITE_TOKEN: 'http.writeToken',
   HTTP_CERT_FILE: 'http.certFile',
   HTTP_KEY_FILE: 'http.keyFile',
+  HTTP_DATABASE_URL: 'http.databaseUrl',
   LOG_LEVEL: 'log.level',
   ACK_MODE: 'ack.mode',
   SPOOL_DIR: 'spool.dir',
@@ -199,6 +202,7 @@ export const secretEnvironment: readonly string[] = [
   'DATABASE_URL',
   'DATABASE_PASSWORD',
   'HTTP_WRITE_TOKEN',
+  'HTTP_DATABASE_URL',
 ]
 
 /** Secrets that come from the file only. */

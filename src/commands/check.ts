@@ -24,6 +24,7 @@ export function check(sources: ConfigSources): void {
       http: {
         ...config.http,
         writeToken: hide(config.http.writeToken),
+        databaseUrl: hideUrl(config.http.databaseUrl),
         tokens: config.http.tokens.map((token) => ({ ...token, token: hide(token.token) })),
       },
     }),

@@ -16,8 +16,8 @@ What most people set (every key: config/rtls-ingest.example.yaml; what is in for
   HTTP_PORT         assets, metrics and health    (${byDefault.http.port}; HTTP_HOST ${byDefault.http.host})
   HTTP_WRITE_TOKEN  lets its bearer add and change assets (off)
   LOG_LEVEL         trace, debug, info, warn, error, fatal, silent  (${byDefault.log.level})
-MQTT_URL, MQTT_PASSWORD, DATABASE_URL, DATABASE_PASSWORD and HTTP_WRITE_TOKEN may each come from a file:
-MQTT_URL_FILE and so on.
+MQTT_URL, MQTT_PASSWORD, DATABASE_URL, DATABASE_PASSWORD, HTTP_WRITE_TOKEN and HTTP_DATABASE_URL may each come
+from a file: MQTT_URL_FILE and so on.
 A flag wins over a variable, a variable over the file.
 
 Ctrl-C or SIGTERM writes and acknowledges what is buffered, then stops; a second one stops at once.

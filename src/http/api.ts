@@ -23,6 +23,7 @@ export function addApiRoutes(app: FastifyInstance, routes: readonly Route[], adm
     app.route({
       method: route.method,
       url: fastifyPath(route.path),
+      exposeHeadRoute: route.method === 'GET' && route.isStream !== true,
       // Before the body is read: who may not write, sends nothing.
       onRequest: (request, _reply, done) => {
         request.caller = admit(request.headers, route.role)

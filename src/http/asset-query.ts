@@ -3,12 +3,11 @@
  * Guarantees: nothing of a request gets into SQL but as a parameter; pages neither repeat nor leave out what was there all the time,
  * however much is inserted meanwhile, because a cursor is a place in the order and not a count.
  */
-import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { assetStatuses, deviceCategories } from '../register/words.ts'
 import { criticalities } from './asset-choices.ts'
-import { storable } from './field-kinds.ts'
-import { fieldProblem } from './problem.ts'
+import { cursorParameter, readCursor } from './cursor.ts'
+import { choicesParameter, storable } from './field-kinds.ts'
 
 const mostPerPage = 200
 /** More than anybody reads of a search, and enough for a filter to find what is far down. */
@@ -46,14 +45,6 @@ const sorts = {
 const sortNames = Object.keys(sorts) as (keyof typeof sorts)[]
 const isSortName = (name: string): name is keyof typeof sorts => Object.hasOwn(sorts, name)
 
-const list = <const Choices extends readonly [string, ...string[]]>(choices: Choices) =>
-  z
-    .preprocess(
-      (value) => (typeof value === 'string' ? value.split(',') : value),
-      z.array(z.enum(choices)).min(1),
-    )
-    .describe(`one or more of ${choices.join(', ')}, separated by commas`)
-    .optional()
 const word = (expected: string) => storable(1, 200).describe(expected).optional()
 
 export const assetQuerySchema = z.strictObject({
@@ -65,9 +56,9 @@ export const assetQuerySchema = z.strictObject({
       'words to search for: 1 to 200 characters, may be mistyped; "exact phrase" and -without as on the web',
     )
     .optional(),
-  status: list(assetStatuses),
-  category: list(deviceCategories),
-  criticality: list(criticalities),
+  status: choicesParameter(assetStatuses),
+  category: choicesParameter(deviceCategories),
+  criticality: choicesParameter(criticalities),
   facility: word('id or code of the facility it is in'),
   department: word('id or code of the department that answers for it'),
   room: word('id or code of the room it belongs to; where assets are now is another question'),
@@ -87,7 +78,7 @@ export const assetQuerySchema = z.strictObject({
     )
     .describe(`a whole number from 1 to ${mostPerPage}`)
     .default(50),
-  cursor: z.string().min(1).max(2000).describe('nextCursor of the page before').optional(),
+  cursor: cursorParameter,
 })
 
 export type AssetQuery = z.output<typeof assetQuerySchema>
@@ -104,7 +95,9 @@ export function pageStatement(query: AssetQuery): PageStatement {
   const { keys, isDescending } = orderOf(query)
   const where = ['a.deleted_at IS NULL', ...filtersOf(query, put)]
   if (query.cursor !== undefined) {
-    const values = readCursor(query).map((value, at) => `${put(value)}::${keys[at]?.type ?? 'text'}`)
+    const values = readCursor(query, keys.length).map(
+      (value, at) => `${put(value)}::${keys[at]?.type ?? 'text'}`,
+    )
     where.push(
       `(${keys.map(({ sql }) => sql).join(', ')}) ${isDescending ? '<' : '>'} (${values.join(', ')})`,
     )
@@ -159,34 +152,3 @@ function filtersOf(query: AssetQuery, put: (value: unknown) => string): string[]
   if (query.assetTagNumber !== undefined) filters.push(`a.asset_tag_number = ${put(query.assetTagNumber)}`)
   return filters
 }
-
-/** Which query a cursor belongs to; the limit may change on the way. */
-function fingerprintOf({ limit: _limit, cursor: _cursor, ...query }: AssetQuery): string {
-  const sorted = Object.entries(query).toSorted(([a], [b]) => (a < b ? -1 : 1))
-  return createHash('sha256').update(JSON.stringify(sorted)).digest('base64url').slice(0, 12)
-}
-
-/** Opaque to whoever holds it; not secret, and worth nothing to forge: what it says is only compared with. */
-export const cursorAfter = (query: AssetQuery, keys: readonly string[]): string =>
-  Buffer.from(JSON.stringify([fingerprintOf(query), ...keys])).toString('base64url')
-
-const cursorSchema = z.tuple([z.string()], storable(0, 1000))
-
-function readCursor(query: AssetQuery): readonly string[] {
-  const { keys } = orderOf(query)
-  let content: unknown
-  try {
-    content = JSON.parse(Buffer.from(query.cursor ?? '', 'base64url').toString())
-  } catch {
-    throw cursorProblem('is not one that this service gave')
-  }
-  const parsed = cursorSchema.safeParse(content)
-  if (!parsed.success) throw cursorProblem('is not one that this service gave')
-  const [fingerprint, ...values] = parsed.data
-  if (fingerprint !== fingerprintOf(query) || values.length !== keys.length)
-    throw cursorProblem('belongs to another query: keep the filters and the order, or begin without a cursor')
-  return values
-}
-
-export const cursorProblem = (detail: string): Error =>
-  fieldProblem('invalid-parameter', [{ field: 'cursor', in: 'query', detail }])

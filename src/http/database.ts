@@ -21,7 +21,7 @@ export const httpPoolOptions = (url: string, statementTimeoutMs: number): PoolOp
 
 export interface HttpDatabase {
   /**
-   * Rows of one statement. Errors: Problem 503 when the database cannot answer, `pg.DatabaseError` when it refuses the data
+   * Rows of one statement. Errors: Problem 503 when the database cannot answer, 403 when its login may not read that, `pg.DatabaseError` when it refuses the data
    * (SQLSTATE classes 22 and 23).
    */
   query<Row extends pg.QueryResultRow>(sql: string, parameters: readonly unknown[]): Promise<Row[]>
@@ -75,15 +75,25 @@ export function createHttpDatabase(
       } catch (error) {
         throw explain(error)
       }
-      if ('refused' in outcome) throw outcome.refused
+      if ('refused' in outcome) throw outcome.refused.code === noRight ? mayNotRead() : outcome.refused
       return outcome.rows
     },
   }
 }
 
 function isRefusal(error: unknown): error is pg.DatabaseError {
-  return error instanceof pg.DatabaseError && error.severity === 'ERROR' && /^2[23]/u.test(error.code ?? '')
+  if (!(error instanceof pg.DatabaseError) || error.severity !== 'ERROR') return false
+  return /^2[23]/u.test(error.code ?? '') || error.code === noRight
 }
+
+/** SQLSTATE insufficient_privilege. */
+const noRight = '42501'
+
+const mayNotRead = (): Problem =>
+  new Problem(
+    'switched-off',
+    'The login with which the service asks the database may not read this. Give HTTP_DATABASE_URL (http.databaseUrl) a login that may, such as a member of rtls_admin, or of rtls_analyst for where things are.',
+  )
 
 const unavailable = (because: string): Problem =>
   new Problem(

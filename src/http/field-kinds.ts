@@ -70,6 +70,15 @@ export const oneOf = (...choices: readonly string[]): Kind => {
   const schema = z.enum(choices).describe(`one of ${choices.join(', ')}`)
   return { written: schema, answered: schema }
 }
+/** One or more of them, as a parameter. */
+export const choicesParameter = <const Choices extends readonly [string, ...string[]]>(choices: Choices) =>
+  z
+    .preprocess(
+      (value) => (typeof value === 'string' ? value.split(',') : value),
+      z.array(z.enum(choices)).min(1),
+    )
+    .describe(`one or more of ${choices.join(', ')}, separated by commas`)
+    .optional()
 export const yesNo: Kind = { written: z.boolean().describe('true or false'), answered: z.boolean() }
 
 const number = (schema: z.ZodNumber, min: number, max: number, what: string): Kind => ({

@@ -24,6 +24,7 @@ const kinds = {
   'headers-too-large': { status: 431, title: 'The headers are too large' },
   internal: { status: 500, title: 'The service made a mistake' },
   unavailable: { status: 503, title: 'The database cannot answer now' },
+  'too-many-streams': { status: 503, title: 'Too many are watching' },
 } as const satisfies Record<string, { status: number; title: string }>
 
 export type ProblemKind = keyof typeof kinds

@@ -11,8 +11,8 @@ import { type ExplainUnknown, type ObjectSchema, validate } from './validate.ts'
 
 export interface Answer {
   readonly status: number
-  /** JSON; or text or a stream of the type of its content-type header. */
-  readonly body: object | string | Readable
+  /** JSON; or text or a stream of the type of its content-type header; or nothing. */
+  readonly body?: object | string | Readable
   readonly headers?: Readonly<Record<string, string>>
 }
 
@@ -55,6 +55,8 @@ export interface RouteSpec<
     readonly explainUnknown?: ExplainUnknown
   }
   readonly table?: TableSpec
+  /** Its answer does not end by itself: nobody asks for the headers alone. */
+  readonly isStream?: true
   /** Status → answer. */
   readonly answers: Readonly<Record<number, AnswerSpec>>
   /** Statuses of problems beyond those that any route with such takes can answer. */
@@ -131,7 +133,11 @@ function asTable(answer: Answer, { row, fileName }: TableSpec, as: Format, asked
   const headers = { vary: 'accept', ...answer.headers }
   if (as === 'json') return { ...answer, headers }
   const { items, nextCursor } = answer.body as { items: readonly object[]; nextCursor?: string | null }
-  const next = new URLSearchParams({ ...(asked as Record<string, string>), cursor: nextCursor ?? '' })
+  const next = new URLSearchParams({
+    ...(asked as Record<string, string>),
+    format: 'csv',
+    cursor: nextCursor ?? '',
+  })
   return {
     ...answer,
     body: encodeCsv(Object.keys(row.shape), items),

@@ -11,16 +11,23 @@ import { explainListenError } from '../ops/user-error.ts'
 import { version } from '../ops/version.ts'
 import { type AccessOptions, type Admit, type TokenOptions, accessTokens, createAccess } from './access.ts'
 import { type OnBug, addApiRoutes, answerProblems, refuseOtherMethods, sendProblem } from './api.ts'
+import { type Hub, createHub } from '../live/hub.ts'
 import { createAssetRoutes, namedSchemas } from './asset-routes.ts'
 import { createAssetStore } from './asset-store.ts'
 import { type HttpDatabase, createHttpDatabase, httpPoolOptions } from './database.ts'
 import { createDeadLetterPart } from './dead-letter-routes.ts'
+import { createFacilities } from './facilities.ts'
+import { createLocationRoutes } from './location-routes.ts'
+import { createLocationStore } from './location-store.ts'
+import { createStreamRoutes, surveyOf } from './location-stream.ts'
 import { describeApi } from './openapi.ts'
 import { addPage } from './page.ts'
 import { createPipelinePart } from './pipeline-routes.ts'
+import { createPlanRoutes } from './plan-routes.ts'
 import { Problem, documentOf, problemType } from './problem.ts'
 import { createReportPart } from './report-routes.ts'
 import type { ApiPart } from './route.ts'
+import { createSearching } from './search.ts'
 import { type HttpTls, renewTls, tlsOf } from './tls.ts'
 import { type StatusSources, addStatusRoutes, statusPaths } from './status-routes.ts'
 
@@ -28,6 +35,8 @@ export interface HttpOptions extends Pick<AccessOptions, 'host' | 'readAccess'>,
   readonly port: number
   readonly maxBodyBytes: number
   readonly queryTimeoutMs: number
+  /** Live maps at a time. */
+  readonly maxStreams: number
 }
 
 export interface HttpSources extends StatusSources {
@@ -45,6 +54,8 @@ export interface HttpServer {
   connect(databaseUrl: string): void
   /** Tokens and certificate as they are now. */
   reload(options: HttpOptions): void
+  /** Live maps: fed with what is committed, and ended before the rest is closed. */
+  readonly live: Pick<Hub, 'committed' | 'close' | 'watchers' | 'events'>
   close(): Promise<void>
 }
 
@@ -90,7 +101,13 @@ export async function openHttpServer(options: HttpOptions, sources: HttpSources)
   let pool: Pool | undefined
   let admit = admitBy(options)
   const database = createHttpDatabase(() => pool, sources.onDatabaseFailure)
-  const paths = addApi(app, (headers, needed) => admit(headers, needed), database, sources)
+  const { paths, live } = addApi(
+    app,
+    (headers, needed) => admit(headers, needed),
+    database,
+    options.maxStreams,
+    sources,
+  )
   refuseOtherMethods(app, [...statusPaths, ...pagePaths, ...paths])
 
   try {
@@ -110,7 +127,9 @@ export async function openHttpServer(options: HttpOptions, sources: HttpSources)
       admit = admitBy({ ...options, writeToken: next.writeToken, tokens: next.tokens })
       renewTls(app.server, next)
     },
+    live,
     async close() {
+      live.close()
       await app.close()
       await pool?.close()
     },
@@ -119,10 +138,23 @@ export async function openHttpServer(options: HttpOptions, sources: HttpSources)
 
 const admitBy = (options: HttpOptions): Admit => createAccess({ ...options, tokens: accessTokens(options) })
 
-/** Returns the paths it added. */
-function addApi(app: FastifyInstance, admit: Admit, database: HttpDatabase, sources: HttpSources): string[] {
+/** Returns the paths it added, and the live maps among them. */
+function addApi(
+  app: FastifyInstance,
+  admit: Admit,
+  database: HttpDatabase,
+  maxStreams: number,
+  sources: HttpSources,
+): { paths: string[]; live: Hub } {
+  const facilities = createFacilities(database)
+  const locations = createLocationStore(database)
+  const searching = createSearching(database)
+  const live = createHub(surveyOf(database, locations), maxStreams)
   const parts: readonly ApiPart[] = [
     { routes: createAssetRoutes(createAssetStore(database)), schemas: namedSchemas },
+    createPlanRoutes(database, facilities),
+    createLocationRoutes(locations, facilities, searching),
+    createStreamRoutes(live, facilities),
     createReportPart(database),
     createPipelinePart(sources.status),
     createDeadLetterPart(database, sources.replay),
@@ -132,7 +164,7 @@ function addApi(app: FastifyInstance, admit: Admit, database: HttpDatabase, sour
   addApiRoutes(app, routes, admit)
   const description = JSON.stringify(describeApi(routes, { version, schemas }))
   app.get('/openapi.json', (_request, reply) => reply.type('application/json').send(description))
-  return [...routes.map(({ path }) => path), '/openapi.json']
+  return { paths: [...routes.map(({ path }) => path), '/openapi.json'], live }
 }
 
 /** What Node's parser refuses never becomes a request. */

@@ -35,8 +35,8 @@ export interface WriteOutcome {
 export interface WriterEvents {
   /** A try failed; `attempt` counts from 1 and starts again after a success. */
   onFailure(judgement: Judgement, attempt: number): void
-  /** A try succeeded. */
-  onSuccess(seconds: number): void
+  /** A try succeeded: these rows are stored. */
+  onSuccess(seconds: number, committed: readonly Ping[]): void
 }
 
 export interface WriteOptions {
@@ -113,7 +113,7 @@ export function createWriter(pool: Pool, maxPayloadBytes: number, events: Writer
             { rows: segment, rejections, mode, lane, maxPayloadBytes, progress },
             signal,
           )
-          events.onSuccess((performance.now() - startedMs) / 1000)
+          events.onSuccess((performance.now() - startedMs) / 1000, segment)
           outcome.committed += committed
           outcome.duplicates += segment.length - committed
           for (const { reason } of rejections)

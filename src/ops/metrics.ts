@@ -26,6 +26,8 @@ export interface MetricSources {
   readonly isBrokerConnected: () => boolean
   readonly isDatabaseUp: () => boolean
   readonly statistics: () => DatabaseStatistics | undefined
+  /** Who watches GET /locations/stream, and how much they were sent. */
+  readonly liveMaps: () => { readonly watchers: number; readonly events: number } | undefined
 }
 
 export interface Metrics {
@@ -199,6 +201,17 @@ export function createMetrics(sources: MetricSources): Metrics {
     'rtls_mqtt_sessions_adopted_total',
     'Sessions of replicas taken for dead that this one has emptied and ended',
     () => sources.sessionsAdopted(),
+  )
+
+  gauge(
+    'rtls_live_maps',
+    'Live maps that watch GET /locations/stream',
+    () => sources.liveMaps()?.watchers ?? 0,
+  )
+  total(
+    'rtls_live_map_events_total',
+    'Snapshots and updates sent to live maps',
+    () => sources.liveMaps()?.events ?? 0,
   )
 
   const batches = new Counter({

@@ -35,7 +35,16 @@ describe('the description', () => {
       Object.entries(api.description.paths).flatMap(([at, operations]) =>
         Object.keys(operations).map((method) => `${method} ${at}`),
       ),
-    ).toEqual(['get /assets', 'post /assets', 'get /assets/{id}', 'patch /assets/{id}'])
+    ).toEqual([
+      'get /assets',
+      'post /assets',
+      'get /assets/{id}',
+      'patch /assets/{id}',
+      'get /facilities',
+      'get /plan',
+      'get /locations',
+      'get /locations/stream',
+    ])
   })
 
   it('says of a field what it expects', () => {

@@ -61,6 +61,7 @@ export async function openHttpApi(
       port: 0,
       writeToken,
       queryTimeoutMs: 30_000,
+      maxStreams: 10,
       ...options,
     },
     {
@@ -79,6 +80,7 @@ export async function openHttpApi(
             sessionsAdopted: zero,
             isBrokerConnected: () => false,
             isDatabaseUp: () => false,
+            liveMaps: nothing,
           },
           recent,
         ),
@@ -182,7 +184,10 @@ function createContract(description: OpenApi): (method: string, path: string, re
       !reply.headers.has('content-security-policy')
     )
       throw new Error(`without security headers: ${where}`)
-    if (operation !== undefined && reply.headers.get('cache-control') !== 'no-store')
+    // What has an ETag for If-None-Match may be kept by the one who asked, and is asked for again each time.
+    const kept =
+      operation?.responses['304'] === undefined || reply.status >= 400 ? 'no-store' : 'private, no-cache'
+    if (operation !== undefined && reply.headers.get('cache-control') !== kept)
       throw new Error(`may be kept by a cache: ${where}`)
   }
 }

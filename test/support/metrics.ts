@@ -12,6 +12,7 @@ function openTestMetrics(): Metrics {
     isBrokerConnected: () => false,
     isDatabaseUp: () => false,
     statistics: () => undefined,
+    liveMaps: () => undefined,
   })
 }
 

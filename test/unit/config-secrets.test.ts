@@ -91,6 +91,7 @@ describe('a secret from a file', () => {
       DATABASE_URL: 'postgres://rtls@db/rtls',
       DATABASE_PASSWORD: secret,
       HTTP_WRITE_TOKEN: 'sixteen-letters-of-it',
+      HTTP_DATABASE_URL: 'postgres://reader@db/rtls',
     }
     for (const name of secretEnvironment) {
       const value = values[name] ?? ''

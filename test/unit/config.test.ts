@@ -61,6 +61,7 @@ describe('where a value comes from', () => {
       ACK_MODE: 'spool',
       LOG_LEVEL: 'debug',
       HTTP_WRITE_TOKEN: 'sixteen-letters-of-it',
+      HTTP_DATABASE_URL: 'postgres://reader@db/rtls',
     }
     for (const [name, key] of Object.entries(environmentKeys)) {
       // Certificates and keys must be there, and fit: tls-files.test.ts.
