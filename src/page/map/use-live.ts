@@ -67,7 +67,10 @@ export function useLive(
     dots.clear()
     streamed.current = null
     wakeNow.current()
-    if (floor !== undefined) live.current?.watch(withQuery('/locations/stream', { facility, floor }))
+    // The map says what it shows; the list, which shows all, does not.
+    timer.current = setTimeout(() => {
+      if (floor !== undefined) live.current?.watch(withQuery('/locations/stream', { facility, floor }))
+    }, 400)
     return () => clearTimeout(timer.current)
   }, [dots, facility, floor])
 
