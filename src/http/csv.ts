@@ -19,6 +19,7 @@ const valueIn = (row: object, name: string): unknown => (row as Readonly<Record<
 function cellOf(value: unknown): string {
   if (value === null || value === undefined) return ''
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
+  if (value instanceof Date) return value.toISOString()
   return quote(typeof value === 'string' ? defuse(value) : JSON.stringify(value))
 }
 

@@ -27,6 +27,8 @@ export interface LocationStore {
   /** Assets of the facility: those that are there, and its own that nothing is known of. By asset tag. */
   inFacility(facility: Facility, filter: LocationFilter, page?: Page): Promise<Located[]>
   ofOrganization(organizationId: string): Promise<Located[]>
+  /** By its id or code. */
+  room(facility: Facility, idOrCode: string): Promise<Room | undefined>
   /** Undefined: there is no such asset. `at` undefined: now. */
   one(assetId: string, at?: Date): Promise<Located | undefined>
 }
@@ -111,6 +113,15 @@ export function createLocationStore(database: HttpDatabase): LocationStore {
 
     ofOrganization: async (organizationId) =>
       read(rowsSql('a.organization_id = $1', nowSql), [organizationId]),
+
+    async room(facility, idOrCode) {
+      const [found] = await database.query<{ room: Room }>(
+        `SELECT ${roomSql} AS room FROM rtls.rooms r WHERE r.facility_id = $1 AND (r.id = $2 OR r.room_code = $2)
+         ORDER BY r.id <> $2, r.id LIMIT 1`,
+        [facility.id, idOrCode],
+      )
+      return found?.room
+    },
 
     async one(assetId, at) {
       const [located] =

@@ -17,6 +17,8 @@ import { createAssetStore } from './asset-store.ts'
 import { type HttpDatabase, createHttpDatabase, httpPoolOptions } from './database.ts'
 import { createDeadLetterPart } from './dead-letter-routes.ts'
 import { createFacilities } from './facilities.ts'
+import { createFindRoutes } from './find-routes.ts'
+import { createHistoryRoutes } from './history-routes.ts'
 import { createLocationRoutes } from './location-routes.ts'
 import { createLocationStore } from './location-store.ts'
 import { createStreamRoutes, surveyOf } from './location-stream.ts'
@@ -155,6 +157,8 @@ function addApi(
     createPlanRoutes(database, facilities),
     createLocationRoutes(locations, facilities, searching),
     createStreamRoutes(live, facilities),
+    createFindRoutes(locations, facilities, searching),
+    createHistoryRoutes(database, locations),
     createReportPart(database),
     createPipelinePart(sources.status),
     createDeadLetterPart(database, sources.replay),

@@ -44,6 +44,11 @@ describe('the description', () => {
       'get /plan',
       'get /locations',
       'get /locations/stream',
+      'get /find',
+      'get /nearest',
+      'get /assets/{id}/location',
+      'get /assets/{id}/trail',
+      'get /assets/{id}/visits',
     ])
   })
 
