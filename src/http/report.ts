@@ -62,8 +62,11 @@ export interface ReportSpec<Takes extends Shape> {
   /** Undefined: it is about now. */
   readonly span?: (query: AskedReport<Takes>['query']) => SpanLimits
   readonly columns: Readonly<Record<string, Column>>
-  /** What stands after FROM, and how its rows are ordered. */
-  sql(asked: AskedReport<Takes>): { readonly from: string; readonly order: string }
+  /**
+   * What stands after FROM, and how its rows are ordered. `each`: a view that is computed once, as `each`, before anything is joined
+   * to it: the planner does not know what it costs.
+   */
+  sql(asked: AskedReport<Takes>): { readonly each?: string; readonly from: string; readonly order: string }
 }
 
 export interface Report {
@@ -125,14 +128,15 @@ export function defineReport<Takes extends Shape>(spec: ReportSpec<Takes>): Repo
         const asOf = span === undefined ? undefined : spanAsked(asked, span(asked))
         const facility = await facilityAsked(database, code)
         const parameters: unknown[] = []
-        const { from, order } = spec.sql({
+        const { each, from, order } = spec.sql({
           facility,
           span: asOf ?? { from: new Date(0), to: new Date() },
           query: asked,
           put: (value) => `$${parameters.push(value)}`,
         })
         const rows = await database.query<{ total: number }>(
-          `SELECT ${selected.join(', ')}, (count(*) OVER ())::integer AS total FROM ${from} ORDER BY ${order} LIMIT ${limit ?? mostRows}`,
+          `${each === undefined ? '' : `WITH each AS MATERIALIZED (SELECT * FROM ${each})`}
+           SELECT ${selected.join(', ')}, (count(*) OVER ())::integer AS total FROM ${from} ORDER BY ${order} LIMIT ${limit ?? mostRows}`,
           parameters,
         )
         const total = rows[0]?.total ?? 0

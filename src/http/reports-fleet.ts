@@ -124,7 +124,8 @@ const parLevels = defineReport({
     confidence: figure.orNull('p.confidence', 'of the least sure'),
   },
   sql: ({ facility, put }) => ({
-    from: `rtls.par_status p JOIN rtls.rooms r ON r.id = p.room_id WHERE ${ofFacility('r.facility_id', put(facility.facility))}`,
+    each: 'rtls.par_status',
+    from: `each p JOIN rtls.rooms r ON r.id = p.room_id WHERE ${ofFacility('r.facility_id', put(facility.facility))}`,
     order:
       'p.lacking DESC, p.surplus DESC NULLS LAST, p.room_name, p.room_id, p.device_category, p.device_subcategory',
   }),
@@ -196,7 +197,8 @@ const maintenance = defineReport({
     confidence: figure.orNull('e.confidence'),
   },
   sql: ({ facility, put }) => ({
-    from: `rtls.equipment_to_find e JOIN rtls.assets a ON a.id = e.asset_id
+    each: 'rtls.equipment_to_find',
+    from: `each e JOIN rtls.assets a ON a.id = e.asset_id
       WHERE ${ofFacility('a.current_facility_id', put(facility.facility))}`,
     order: 'e.criticality_level, e.days_overdue DESC NULLS LAST, e.asset_tag_number, e.reason',
   }),
