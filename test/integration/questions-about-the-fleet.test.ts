@@ -23,11 +23,12 @@ beforeEach(async () => {
 const [minuteMs, hourMs, dayMs] = [60_000, 3_600_000, 86_400_000]
 const iso = (ms: number): string => new Date(ms).toISOString()
 
-/** Which room each asset is in, minute by minute, and until when that counts. */
+/** Which room each asset is in, minute by minute, and until when that counts, at most a gap. */
 function staysOf(
   world: Parameters<typeof pingsOf>[0],
   since: number,
   until: number,
+  maxGapMs: number,
 ): { asset: string; room: string | null; from: number; to: number }[] {
   return ['a', 'b'].flatMap((wearer) => {
     const minutes = new Map<number, Map<string, { pings: number; last: number; room: string | null }>>()
@@ -46,7 +47,7 @@ function staysOf(
       const [most] = [...(minutes.get(from)?.values() ?? [])].toSorted(
         (x, y) => y.pings - x.pings || y.last - x.last || ((x.room ?? '~') < (y.room ?? '~') ? -1 : 1),
       )
-      const to = Math.min(order[index + 1] ?? Infinity, from + 15 * minuteMs, until)
+      const to = Math.min(order[index + 1] ?? Infinity, from + maxGapMs, until)
       return { asset: wearer, room: most?.room ?? null, from, to }
     })
   })
@@ -60,29 +61,49 @@ describe('room_occupancy', () => {
         worlds,
         fc.constantFrom(spring, autumn),
         fc.integer({ min: 0, max: 120 }),
-        async (world, change, before) => {
+        fc.record({
+          // Of hours, as far as they are materialised; of minutes at the ends of the span, and of a day that is still to be refreshed.
+          since: fc.integer({ min: -20 * 60, max: 10 }),
+          until: fc.integer({ min: 30, max: 40 * 60 }),
+          isToRefresh: fc.boolean(),
+          // An asset that wears one tag all along is answered from hours.
+          isReassigned: fc.boolean(),
+          maxGapS: fc.constantFrom(30, 30, 300, 900),
+        }),
+        async (world, change, before, asked) => {
           // On whole minutes a tag changes hands: a minute of two wearers counts for the last, which brute force need not know.
           const made = shifted(world, change - before * minuteMs)
-          const wearings = made.wearings.map((worn) => ({
+          const unchanged = made.wearings.slice(0, 2).map((worn) => ({ ...worn, to: null }))
+          const wearings = (asked.isReassigned ? made.wearings : unchanged).map((worn, index) => ({
             ...worn,
-            from: Math.floor(worn.from / minuteMs) * minuteMs,
+            from: index < 2 ? change - 9 * dayMs : Math.floor(worn.from / minuteMs) * minuteMs,
             to: worn.to === null ? null : Math.floor(worn.to / minuteMs) * minuteMs,
           }))
           const valid = wearings.filter(({ from, to }) => to === null || to > from)
           const moved = { pings: made.pings, wearings: valid }
-          await query('TRUNCATE location_history, tag_assignments')
+          await query('TRUNCATE location_history, tag_assignments, rollup_refresh_queue')
           await storeWearings(query, valid)
           await storePings(
             query,
             moved.pings.filter((_, index) => index % 3 !== 0),
           )
-          const [since, until] = [change - dayMs, change + 2 * dayMs]
-          const settle = `CALL refresh_continuous_aggregate('room_presence_1m', '${iso(since)}', '${iso(until)}')`
-          await query(settle)
+          const settle = async (rollup: string): Promise<unknown> =>
+            query(
+              `CALL refresh_continuous_aggregate('${rollup}', '${iso(change - dayMs)}', '${iso(change + 2 * dayMs)}')`,
+            )
+          await settle('room_presence_1m')
+          await settle('room_presence_1h')
           await storePings(query, moved.pings.filter((_, index) => index % 3 === 0).toReversed())
-          await query(settle)
+          await settle('room_presence_1m')
+          if (asked.isToRefresh)
+            await query(
+              `INSERT INTO rollup_refresh_queue SELECT DISTINCT (t AT TIME ZONE 'UTC')::date FROM location_history`,
+            )
+          else await settle('room_presence_1h')
 
-          const stays = staysOf(moved, since, until).filter(({ room }) => room !== null)
+          const [since, until] = [change + asked.since * minuteMs, change + asked.until * minuteMs]
+          const maxGapMs = asked.maxGapS * 1000
+          const stays = staysOf(moved, since, until, maxGapMs).filter(({ room }) => room !== null)
           const expected: unknown[] = []
           for (let hour = Math.floor(since / hourMs) * hourMs; hour < until; hour += hourMs)
             for (const room of ['r1', 'r2', 'r3']) {
@@ -90,17 +111,25 @@ describe('room_occupancy', () => {
                 .filter((stay) => stay.room === room && stay.from < hour + hourMs && stay.to > hour)
                 .map(({ asset: wearer, from, to }) => ({
                   asset: wearer,
+                  minute: from,
                   from: Math.max(from, hour),
                   to: Math.min(to, hour + hourMs),
                 }))
               if (here.length === 0) continue
+              const presentMs = here.reduce((sum, { from, to }) => sum + to - from, 0)
+              const heardMs = here.reduce(
+                (sum, { from, to, minute }) => sum + Math.max(0, Math.min(to, minute + minuteMs) - from),
+                0,
+              )
+              const widthMs = Math.min(hour + hourMs, until) - Math.max(hour, since)
               const at = (t: number): number => here.filter(({ from, to }) => from <= t && t < to).length
               expected.push({
                 hour,
                 room,
-                average: Math.round((1e6 * here.reduce((sum, { from, to }) => sum + to - from, 0)) / hourMs),
+                average: Math.round((1e6 * presentMs) / widthMs),
                 most: Math.max(...here.map(({ from }) => at(from))),
                 assets: new Set(here.map((stay) => stay.asset)).size,
+                heard: Math.round((1e6 * heardMs) / presentMs),
               })
             }
           const rows = await query<{
@@ -109,9 +138,11 @@ describe('room_occupancy', () => {
             average: number
             most: number
             assets: number
+            heard_share: number
           }>(
-            `SELECT bucket, room_id, average, most::integer, assets::integer FROM room_occupancy('h1', $1, $2)`,
-            [iso(since), iso(until)],
+            `SELECT bucket, room_id, average, most::integer, assets::integer, heard_share
+             FROM room_occupancy('h1', $1, $2, 'hour', $3 * interval '1 second')`,
+            [iso(since), iso(until), asked.maxGapS],
           )
           expect(
             rows.map((row) => ({
@@ -120,11 +151,12 @@ describe('room_occupancy', () => {
               average: Math.round(1e6 * row.average),
               most: row.most,
               assets: row.assets,
+              heard: Math.round(1e6 * row.heard_share),
             })),
           ).toEqual(expected)
         },
       ),
-      { numRuns: 12 },
+      { numRuns: 20 },
     )
   })
 
