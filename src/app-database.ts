@@ -47,7 +47,7 @@ export async function openAppDatabase(
   if (embedded !== undefined) closers.add('embedded database', async () => embedded.close())
   const url = config.database.url ?? embedded?.url ?? ''
 
-  const preparing = config.database.migrate ? prepareDatabase(url, log, reports, signal) : Promise.resolve()
+  const preparing = prepareDatabase({ url, mayMigrate: config.database.migrate }, log, reports, signal)
   // With a spool pings are taken while the database is away; without one there is nowhere to put them yet.
   if (config.ack.mode === 'commit') await preparing
   else

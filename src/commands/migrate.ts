@@ -9,7 +9,13 @@ import { type CommandDatabase, withDatabase } from './database.ts'
 export async function migrateCommand(sources: ConfigSources, isCheck: boolean): Promise<void> {
   await withDatabase(loadConfig(sources), async (database) => {
     if (isCheck) return checkOnly(database)
-    const names = await migrate(database.url, (name) => process.stdout.write(`applied  ${name}\n`))
+    const names = await migrate(database.url, {
+      onApplied: (name) => process.stdout.write(`applied  ${name}\n`),
+      onWaiting: (name) =>
+        process.stdout.write(
+          `waiting  ${name}: another session holds a table that it changes (pg_stat_activity, oldest xact_start)\n`,
+        ),
+    })
     process.stdout.write(
       names.length === 0
         ? `${database.name} is up to date.\n`
@@ -19,9 +25,13 @@ export async function migrateCommand(sources: ConfigSources, isCheck: boolean): 
 }
 
 async function checkOnly({ url, name }: CommandDatabase): Promise<void> {
-  const { pending, unknown } = await planMigrations(url)
+  const { pending, unknown, isNewer } = await planMigrations(url)
   for (const { file } of pending) process.stdout.write(`pending  ${file.name}\n`)
   for (const newer of unknown) process.stdout.write(`unknown  ${newer} (applied by a newer version)\n`)
   if (pending.length > 0) throw new UserError(`${name}: ${pending.length} pending. Run: rtls-ingest migrate`)
-  process.stdout.write(`${name} is up to date.\n`)
+  process.stdout.write(
+    isNewer
+      ? `${name} has the schema of a newer version, which this one works with; nothing is pending.\n`
+      : `${name} is up to date.\n`,
+  )
 }

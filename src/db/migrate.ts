@@ -1,76 +1,57 @@
 /**
  * Brings the database to the schema in sql/: numbered migrations once each, repeatable files when they changed.
  * Each file is one transaction; the whole run holds one advisory lock, so that replicas starting together take turns.
+ * May run while services of this and the previous version write: it never waits long for a lock of a table, because whoever
+ * writes would queue up behind it.
  * An applied migration whose file has changed since is an error: edit nothing that is released, add a file.
  */
-import { createHash } from 'node:crypto'
-import { readFileSync, readdirSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { DatabaseClient } from './client.ts'
 import { UserError } from '../ops/user-error.ts'
+import { version } from '../ops/version.ts'
 import { refuseForeignTables } from './foreign-tables.ts'
+import { type MigrationSet, type SqlFile, incompatibleBecause, readMigrations } from './migration-files.ts'
+import { type MigrationPlan, readPlan } from './migration-plan.ts'
 import { requireTimescale } from './timescale.ts'
 
-export interface SqlFile {
-  readonly name: string
-  readonly text: string
-  readonly checksum: string
-}
+export { readMigrations } from './migration-files.ts'
+export type { MigrationSet } from './migration-files.ts'
+export type { MigrationPlan } from './migration-plan.ts'
 
-export interface MigrationSet {
-  readonly migrations: readonly SqlFile[]
-  readonly repeatable: readonly SqlFile[]
-}
-
-/** The repository's or the package's own sql/, from src/ as well as from dist/. */
-const sqlFolder = fileURLToPath(new URL('../../sql/', import.meta.url))
-
-export function readMigrations(folder: string = sqlFolder): MigrationSet {
-  const read = (kind: string): SqlFile[] =>
-    readdirSync(`${folder}/${kind}`)
-      .filter((name) => name.endsWith('.sql'))
-      .toSorted()
-      .map((name) => {
-        // A checkout with CRLF must not look like a changed file.
-        const text = readFileSync(`${folder}/${kind}/${name}`, 'utf8').replaceAll('\r\n', '\n')
-        return { name, text, checksum: createHash('sha256').update(text).digest('hex') }
-      })
-  return { migrations: read('migrations'), repeatable: read('repeatable') }
-}
-
-interface PendingFile {
-  readonly file: SqlFile
-  readonly isRepeatable: boolean
-  /** It is applied as it is, and runs once more. */
-  readonly isAgain: boolean
-}
-
-export interface MigrationPlan {
-  /** Files to run, in order. */
-  readonly pending: readonly PendingFile[]
-  readonly applied: readonly string[]
-  /** Applied by another, newer version of rtls-ingest. */
-  readonly unknown: readonly string[]
+export interface MigrationEvents {
+  onApplied?(name: string): void
+  /** Somebody holds a table that the file has to change; it is tried again, without end. Once a file. */
+  onWaiting?(name: string): void
 }
 
 /** Any constant will do as long as every version uses the same. */
 const lockKey = 7_415_330_001
 
 const turnMs = 200
+/** Shorter than anybody notices; for this long the writers of a table wait with us. */
+const lockTimeoutMs = 2000
+/** In which they go on. */
+const lockPauseMs = 3000
 
 const ledgerSql = `
   CREATE TABLE IF NOT EXISTS rtls_schema_migrations (
     name       text PRIMARY KEY,
     checksum   text NOT NULL,
     applied_at timestamptz NOT NULL DEFAULT now()
-  )`
+  );
+  DO $$ BEGIN
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'rtls_schema_migrations'::regclass AND attname = 'incompatible') THEN
+      ALTER TABLE rtls_schema_migrations ADD COLUMN applied_by text, ADD COLUMN incompatible text;
+      COMMENT ON COLUMN rtls_schema_migrations.applied_by IS 'the version of rtls-ingest that ran the file';
+      COMMENT ON COLUMN rtls_schema_migrations.incompatible IS 'why versions that do not know the file cannot work with the schema it made; they refuse to start';
+    END IF;
+  END $$`
 
 /** Applies what is pending; returns the names of the files it ran. Errors: UserError for what an operator can mend, else pg's. */
 export async function migrate(
   url: string,
-  onApplied: (name: string) => void = () => undefined,
+  events: MigrationEvents = {},
   files: MigrationSet = readMigrations(),
   signal?: AbortSignal,
 ): Promise<string[]> {
@@ -80,12 +61,12 @@ export async function migrate(
     await takeTurn(client, signal)
     try {
       await client.query(ledgerSql)
-      const { pending } = await plan(client, files)
+      const { pending } = await readPlan(client, files)
       const names: string[] = []
       for (const { file, isAgain } of pending) {
-        if (!(await applyFile(client, file, isAgain))) continue
+        if (!(await applyPatiently(client, file, isAgain, events, signal))) continue
         names.push(file.name)
-        onApplied(file.name)
+        events.onApplied?.(file.name)
       }
       return names
     } finally {
@@ -114,49 +95,30 @@ export async function planMigrations(
   return withClient(url, async (client) => {
     await refuseForeignTables(client, files.migrations)
     await requireTimescale(client, { mayCreate: false })
-    return plan(client, files)
+    return readPlan(client, files)
   })
 }
 
-async function plan(client: pg.Client, files: MigrationSet): Promise<MigrationPlan> {
-  const found = await client.query<{ name: string | null }>(
-    `SELECT to_regclass('public.rtls_schema_migrations')::text AS name`,
-  )
-  const rows =
-    found.rows[0]?.name === null
-      ? []
-      : (
-          await client.query<{ name: string; checksum: string }>(
-            'SELECT name, checksum FROM rtls_schema_migrations',
-          )
-        ).rows
-  const applied = new Map(rows.map((row) => [row.name, row.checksum]))
-  const known = new Set([...files.migrations, ...files.repeatable].map((file) => file.name))
+/** A lock was not to be had in time, was held by one who waited for us, or a background job changed the same row of a catalog. */
+const isCollision = ({ code, message }: pg.DatabaseError): boolean =>
+  code === '55P03' || code === '40P01' || (code === 'XX000' && message.startsWith('tuple concurrently '))
 
-  for (const file of files.migrations) {
-    const checksum = applied.get(file.name)
-    if (checksum !== undefined && checksum !== file.checksum)
-      throw new UserError(
-        `sql/migrations/${file.name} was changed after it had been applied to this database ` +
-          `(applied: ${checksum.slice(0, 12)}…, file: ${file.checksum.slice(0, 12)}…). ` +
-          `Restore the file as it was released and put the change into a new migration.`,
-      )
-  }
-  const migrations = files.migrations.filter((file) => !applied.has(file.name))
-  return {
-    pending: [
-      ...migrations.map((file) => ({ file, isRepeatable: false, isAgain: false })),
-      // After a migration all of them: a view that says a.* has the columns of the day it was made.
-      ...files.repeatable
-        .filter((file) => migrations.length > 0 || applied.get(file.name) !== file.checksum)
-        .map((file) => ({
-          file,
-          isRepeatable: true,
-          isAgain: applied.get(file.name) === file.checksum,
-        })),
-    ],
-    applied: [...applied.keys()].toSorted(),
-    unknown: [...applied.keys()].filter((name) => !known.has(name)).toSorted(),
+async function applyPatiently(
+  client: pg.Client,
+  file: SqlFile,
+  isAgain: boolean,
+  events: MigrationEvents,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  for (let hasSaid = false; ; hasSaid = true) {
+    try {
+      return await applyFile(client, file, isAgain)
+    } catch (error) {
+      if (!(error instanceof pg.DatabaseError)) throw error
+      if (!isCollision(error)) throw explain(file, error)
+      if (!hasSaid) events.onWaiting?.(file.name)
+      await wait(lockPauseMs, undefined, signal === undefined ? {} : { signal })
+    }
   }
 }
 
@@ -174,25 +136,24 @@ async function applyFile(client: pg.Client, file: SqlFile, isAgain: boolean): Pr
     }
     await client.query(file.text)
     await client.query(
-      `INSERT INTO rtls_schema_migrations (name, checksum) VALUES ($1, $2)
-       ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum, applied_at = now()`,
-      [file.name, file.checksum],
+      `INSERT INTO rtls_schema_migrations (name, checksum, applied_by, incompatible) VALUES ($1, $2, $3, $4)
+       ON CONFLICT (name) DO UPDATE SET checksum = excluded.checksum, applied_at = now(), applied_by = excluded.applied_by`,
+      [file.name, file.checksum, version, incompatibleBecause(file)],
     )
     await client.query('COMMIT')
     return true
   } catch (error) {
     await client.query('ROLLBACK').catch(() => undefined)
-    if (error instanceof pg.DatabaseError)
-      throw new UserError(
-        `sql: ${file.name}${linePlace(file.text, error.position)}: ${error.message} (SQLSTATE ${error.code ?? '?'}). Nothing of this file was applied.`,
-        1,
-        {
-          cause: error,
-        },
-      )
     throw error
   }
 }
+
+const explain = (file: SqlFile, error: pg.DatabaseError): UserError =>
+  new UserError(
+    `sql: ${file.name}${linePlace(file.text, error.position)}: ${error.message} (SQLSTATE ${error.code ?? '?'}). Nothing of this file was applied.`,
+    1,
+    { cause: error },
+  )
 
 const linePlace = (text: string, position: string | undefined): string =>
   position === undefined ? '' : ` line ${text.slice(0, Number(position)).split('\n').length}`
@@ -203,7 +164,7 @@ async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T
     connectionTimeoutMillis: 10_000,
     application_name: 'rtls-ingest migrate',
     // The files name tables without a schema; whose search_path begins with another must not get half of them there.
-    options: '-c client_min_messages=warning -c search_path=public',
+    options: `-c client_min_messages=warning -c search_path=public -c lock_timeout=${lockTimeoutMs}`,
   })
   // Reported by the query under way; without a listener it would end the process.
   client.on('error', () => undefined)

@@ -4,8 +4,8 @@
 import pg from 'pg'
 import { UserError } from '../ops/user-error.ts'
 
-/** 2.18 brought enable_columnstore and add_columnstore_policy. */
-const minVersion = [2, 18] as const
+/** 2.18 brought add_columnstore_policy, 2.19 the refresh of rollups in batches (buckets_per_batch, sql/repeatable/policies.sql). */
+const minVersion = [2, 19] as const
 
 /** Errors: UserError with the remedy; connection errors as they come. */
 export async function requireTimescale(

@@ -175,7 +175,7 @@ async function lookAtMigrations({ database }: Config, { url }: DatabasePlace): P
       ),
     ]
   }
-  const { pending, applied, unknown } = plan
+  const { pending, applied, unknown, isNewer } = plan
   const verdicts: Verdict[] = []
   if (applied.length === 0) {
     const said = 'the database is empty'
@@ -196,11 +196,11 @@ async function lookAtMigrations({ database }: Config, { url }: DatabasePlace): P
             'Run: rtls-ingest migrate',
           ),
     )
-  if (unknown.length > 0)
+  if (isNewer || unknown.length > 0)
     verdicts.push(
       warn(
-        `applied by a newer version: ${unknown.join(', ')}`,
-        'Update this rtls-ingest; the older one may not know what it writes into.',
+        `the schema is that of a newer version${unknown.length > 0 ? `: ${unknown.join(', ')}` : ''}`,
+        'This one works with it, and changes nothing of it. Finish the upgrade: start the newer version everywhere.',
       ),
     )
   return verdicts.length > 0 ? verdicts : [ok('the schema is that of this version')]

@@ -51,7 +51,7 @@ export async function applyUpgrade(options: ApplyOptions): Promise<boolean> {
     else say(`going on from phase "${begun}"`)
 
     await step(say, 'v2 created', async () => {
-      await migrate(url, (name) => say(`  applied ${name}`))
+      await migrate(url, { onApplied: (name) => say(`  applied ${name}`) })
     })
     await pauseJobs(client)
     if ((await readPhase(client)) === 'moved')

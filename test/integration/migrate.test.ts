@@ -1,8 +1,9 @@
-import type pg from 'pg'
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { migrate, planMigrations, readMigrations } from '../../src/db/migrate.ts'
-import { type TestDatabase, openTestDatabase } from '../support/database.ts'
+import { type TestDatabase, isEmbedded, openTestDatabase } from '../support/database.ts'
 import { queryOnce } from '../support/query.ts'
+import { waitFor } from '../support/wait-for.ts'
 
 let database: TestDatabase
 beforeAll(async () => {
@@ -110,6 +111,7 @@ describe('migrations', () => {
       ...files.repeatable.map(({ name }) => name),
     ])
     expect(await migrate(database.url, undefined, more)).toEqual([])
+    await query(`DELETE FROM rtls_schema_migrations WHERE name = '${added.name}'`)
   })
 
   it('apply a repeatable file again when it changed', async () => {
@@ -118,6 +120,82 @@ describe('migrations', () => {
     expect(await migrate(database.url, undefined, { ...files, repeatable })).toEqual(
       repeatable.map((file) => file.name),
     )
+    expect(await migrate(database.url)).toEqual(files.repeatable.map((file) => file.name))
+  })
+
+  it('wait for a table that somebody reads without making its writers wait', async ({ skip }) => {
+    skip(isEmbedded(), 'one backend: nobody reads beside a migration')
+    const files = readMigrations()
+    const adds = {
+      name: '9997_adds.sql',
+      text: 'ALTER TABLE dead_letter ADD COLUMN next text',
+      checksum: 'z',
+    }
+    const analyst = new pg.Client(database.url)
+    await analyst.connect()
+    await analyst.query('BEGIN; SELECT count(*) FROM dead_letter')
+    let isWaiting = false
+    const migrating = migrate(
+      database.url,
+      {
+        onWaiting() {
+          isWaiting = true
+        },
+      },
+      { ...files, migrations: [...files.migrations, adds] },
+    )
+    try {
+      await waitFor(() => isWaiting, { what: 'the migration to give up its place in the queue' })
+      await query(`UPDATE dead_letter SET detail = ''`)
+    } finally {
+      await analyst.end()
+    }
+    expect(await migrating).toContain(adds.name)
+    await query(`DELETE FROM rtls_schema_migrations WHERE name = '${adds.name}'`)
+    await query('ALTER TABLE dead_letter DROP COLUMN next')
+  })
+})
+
+describe('the schema of a newer version', () => {
+  const files = readMigrations()
+  const recreate = async (): Promise<string[]> => migrate(database.url)
+
+  it('is left as it is by an older one that starts again, its views and functions included', async () => {
+    const next = {
+      migrations: [...files.migrations, { name: '9001_next.sql', text: 'SELECT 1', checksum: 'next' }],
+      repeatable: files.repeatable.map((file) => ({ ...file, checksum: `${file.checksum}next` })),
+    }
+    await migrate(database.url, undefined, next)
+    expect(await planMigrations(database.url)).toMatchObject({
+      pending: [],
+      unknown: ['9001_next.sql'],
+      isNewer: true,
+    })
+    expect(await recreate()).toEqual([])
+    expect(await migrate(database.url, undefined, next)).toEqual([])
+  })
+
+  it('is refused by an older one where the newer says that it cannot work with it', async () => {
+    const breaks = {
+      name: '9002_breaks.sql',
+      text: '-- Why.\n-- incompatible-with-running: pings moved to another table\nSELECT 1',
+      checksum: 'breaks',
+    }
+    await migrate(database.url, undefined, { ...files, migrations: [...files.migrations, breaks] })
+    const refusal =
+      /^This is rtls-ingest \S+, and the database was migrated by rtls-ingest \S+ in a way that older versions cannot work with: 9002_breaks\.sql \(pings moved to another table\)\. Nothing was changed\. /u
+    await expect(planMigrations(database.url)).rejects.toThrow(refusal)
+    await expect(recreate()).rejects.toThrow(refusal)
+    await query(`DELETE FROM rtls_schema_migrations WHERE name LIKE '9%'`)
+    expect(await recreate()).toEqual([])
+  })
+
+  it('is noted in the ledger, also in one that an older version made', async () => {
+    await query('ALTER TABLE rtls_schema_migrations DROP COLUMN applied_by, DROP COLUMN incompatible')
+    expect((await planMigrations(database.url)).pending).toEqual([])
+    expect(await recreate()).toEqual([])
+    const ledger = `SELECT count(*)::int AS n FROM rtls_schema_migrations WHERE applied_by IS NULL AND incompatible IS NULL`
+    expect((await query<{ n: number }>(ledger))[0]?.n).toBeGreaterThan(10)
   })
 })
 

@@ -32,6 +32,8 @@ export interface CliOptions {
   /** The only settings it sees: RTLS and MQTT variables of the developer's shell do not reach it. */
   env?: Record<string, string | undefined>
   cwd?: string
+  /** Where the program is installed, if it is not the one of this repository. */
+  root?: string
   /** Written to its standard input, which is then closed. */
   stdin?: string
 }
@@ -43,7 +45,7 @@ const INHERITED = ['PATH', 'HOME', 'TMPDIR', 'TZ', 'LANG']
 export function startCli(args: readonly string[], options: CliOptions = {}): Cli {
   if (!inject('isDistCurrent')) throw new Error('dist/ could not be built; see the compiler errors above')
   const inherited = Object.fromEntries(INHERITED.map((name) => [name, process.env[name]]))
-  const child = spawn(process.execPath, [path.join(ROOT, 'dist', 'cli.js'), ...args], {
+  const child = spawn(process.execPath, [path.join(options.root ?? ROOT, 'dist', 'cli.js'), ...args], {
     cwd: options.cwd ?? ROOT,
     env: { ...inherited, ...options.env },
     stdio: 'pipe',

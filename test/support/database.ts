@@ -47,6 +47,9 @@ export async function openMigratedDatabase(): Promise<TestDatabase> {
   return database
 }
 
+/** One backend: what needs two at a time cannot be tried with it. */
+export const isEmbedded = (): boolean => serverUrl() === undefined
+
 const serverUrl = (): string | undefined =>
   process.env['RTLS_TEST_DATABASE_URL'] || inject('containerDatabaseUrl')
 

@@ -26,6 +26,8 @@ export interface ServiceOptions {
   readonly databaseUrl?: string
   readonly env?: Readonly<Record<string, string>>
   readonly args?: readonly string[]
+  /** Where the program is installed, if it is not the one of this repository. */
+  readonly root?: string
   /** The test breaks the way to the broker; otherwise a reconnection nobody asked for fails it. */
   readonly mayReconnect?: boolean
 }
@@ -47,6 +49,7 @@ export async function openService(options: ServiceOptions = {}): Promise<Service
 export function startService(options: ServiceOptions = {}): { readonly cli: Cli; opened(): Service } {
   // On a slow machine a clean stop may take longer than an operator would wait.
   const cli = startCli(['run', '--set', 'shutdown.deadlineMs=60000', ...(options.args ?? [])], {
+    ...(options.root === undefined ? {} : { root: options.root }),
     env: {
       HTTP_PORT: '0',
       MQTT_PORT: '0',
