@@ -12,7 +12,7 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY scripts/build-page.mjs ./scripts/
 COPY src ./src
 COPY sql ./sql
-RUN npm run build && npm prune --omit=dev
+RUN npm run build && npm prune --omit=dev && find dist -name "*.map" -delete
 
 FROM ${NODE_IMAGE}
 # Inside a container loopback is the container itself; what is reachable from outside is decided by the published ports.
@@ -28,6 +28,9 @@ COPY sql ./sql
 COPY config/rtls-ingest.example.yaml ./config/
 USER node
 EXPOSE 3001
+# For `docker run`; docker-compose.yml has the same with its own times, Kubernetes asks by itself.
+HEALTHCHECK --interval=10s --timeout=5s --retries=3 --start-period=30s \
+  CMD ["node", "--eval", "fetch('http://127.0.0.1:3001/readyz').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 # No shell in between, so that SIGTERM reaches the service and it can write what is buffered.
 ENTRYPOINT ["node", "dist/cli.js"]
 CMD ["run"]

@@ -206,6 +206,23 @@ describe('the Dockerfile', () => {
     expect(argumentsOf('CMD')).toEqual(['["run"]'])
   })
 
+  it('is healthy by the same question as in docker-compose.yml', () => {
+    const at = lines.findIndex((line) => line.startsWith('HEALTHCHECK '))
+    const question = /^ {2}CMD (\[.*\])$/u.exec(lines[at + 1] ?? '')?.[1] ?? '[]'
+    expect(JSON.parse(question)).toEqual(ingest.healthcheck?.test.slice(1))
+  })
+
+  it('installs what the lock file says, and ships neither development packages nor maps of sources', () => {
+    const [install, build, ...others] = argumentsOf('RUN')
+    expect(install).toBe('npm ci')
+    expect(build?.split(' && ')).toEqual([
+      'npm run build',
+      'npm prune --omit=dev',
+      'find dist -name "*.map" -delete',
+    ])
+    for (const other of others) expect(other).not.toMatch(/npm|curl|wget|apt-get/u)
+  })
+
   it('starts the file that the build emits, which is the one npm installs as a command', () => {
     const build = (JSON.parse(read('tsconfig.build.json')) as { compilerOptions: Record<string, string> })
       .compilerOptions
