@@ -1,7 +1,7 @@
 /** /find and /nearest: where is it, and where is the next one, answered in words first. */
 import { z } from 'zod'
 import { type Located, type Location, locationOf, pointOf } from '../live/location.ts'
-import { categories } from './asset-choices.ts'
+import { deviceCategories } from '../register/words.ts'
 import {
   type Facilities,
   type Facility,
@@ -57,7 +57,7 @@ const findQuery = z.strictObject({ q, facility: facilityParameter, limit: limitP
 
 const nearQuery = z.strictObject({
   facility: facilityParameter,
-  category: choicesParameter(categories),
+  category: choicesParameter(deviceCategories),
   subcategory: word.describe('the subcategory as the register has it').optional(),
   q: q.optional(),
   free: z
