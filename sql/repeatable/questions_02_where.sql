@@ -3,17 +3,59 @@
 -- All questions take an asset by its id. They read the views of schema rtls, so each answers for what its reader may read.
 -- Queries to try: sql/queries/.
 
--- Reads the table itself and not the view, because only so does the key answer "the last before" without reading what is
+-- Reads the tables themselves and not the views, because only so does the key answer "the last before" without reading what is
 -- before that; hence SECURITY DEFINER, with the same two conditions as rtls.location_history and a pinned search path.
+--
+-- A tag that has been silent for long has nothing in any of the newest chunks, and each would be asked. So only the four days that
+-- no policy may have rolled up yet are (as tag_last_known does), and the days that are still to be refreshed; before that
+-- location_1d names the day.
 CREATE OR REPLACE FUNCTION rtls.last_ping(tag text, since timestamptz, until timestamptz) RETURNS SETOF public.location_history
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 1 AS $$
-    SELECT h.* FROM public.location_history h
-    WHERE h.tag_id = tag AND h.t >= since AND h.t <= until
-      AND ((SELECT has_table_privilege(session_user, 'public.location_history', 'SELECT'))
-        OR h.facility_id = ANY (ARRAY(SELECT f.facility_code FROM rtls.facilities f)))
-      AND NOT EXISTS (SELECT FROM public.person_tags p WHERE p.tag_id = tag)
-    ORDER BY h.t DESC, h.gateway_id DESC
-    LIMIT 1
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan ROWS 1 AS $$
+DECLARE
+    known_until timestamptz := date_trunc('day', now() - INTERVAL '4 days', 'UTC');
+    readable text[] := CASE WHEN NOT has_table_privilege(session_user, 'public.location_history', 'SELECT')
+        THEN ARRAY(SELECT f.facility_code FROM rtls.facilities f) END;
+    day_from timestamptz := greatest(since, timestamptz '2000-01-01 00:00Z') - INTERVAL '1 day';
+    day timestamptz;
+    tried integer := 0;
+BEGIN
+    IF EXISTS (SELECT FROM public.person_tags p WHERE p.tag_id = tag) THEN
+        RETURN;
+    END IF;
+    IF until >= known_until THEN
+        RETURN QUERY SELECT h.* FROM public.location_history h
+            WHERE h.tag_id = tag AND h.t >= greatest(since, known_until) AND h.t <= until
+              AND (readable IS NULL OR h.facility_id = ANY (readable))
+            ORDER BY h.t DESC, h.gateway_id DESC LIMIT 1;
+        IF FOUND THEN RETURN; END IF;
+    END IF;
+    FOR day IN
+        SELECT d.day FROM (
+            (SELECT r.bucket AS day FROM public.location_1d r
+             WHERE r.tag_id = tag AND r.bucket > day_from AND r.bucket <= least(until, known_until) AND r.bucket < known_until
+               AND (readable IS NULL OR r.facility_id = ANY (readable))
+             GROUP BY r.bucket ORDER BY r.bucket DESC LIMIT 3)
+            UNION
+            SELECT q.day::timestamp AT TIME ZONE 'UTC' FROM public.rollup_refresh_queue q
+            WHERE q.day::timestamp AT TIME ZONE 'UTC' > day_from AND q.day::timestamp AT TIME ZONE 'UTC' <= until
+              AND q.day::timestamp AT TIME ZONE 'UTC' < known_until) AS d
+        ORDER BY d.day DESC
+    LOOP
+        RETURN QUERY SELECT h.* FROM public.location_history h
+            WHERE h.tag_id = tag AND h.t >= greatest(since, day) AND h.t <= until AND h.t < day + INTERVAL '24 hours'
+              AND (readable IS NULL OR h.facility_id = ANY (readable))
+            ORDER BY h.t DESC, h.gateway_id DESC LIMIT 1;
+        IF FOUND THEN RETURN; END IF;
+        tried := tried + 1;
+    END LOOP;
+    IF tried >= 3 THEN
+        -- Pings of those days were taken away without their rollups; what is before them has to be looked for.
+        RETURN QUERY SELECT h.* FROM public.location_history h
+            WHERE h.tag_id = tag AND h.t >= since AND h.t <= until AND h.t < known_until
+              AND (readable IS NULL OR h.facility_id = ANY (readable))
+            ORDER BY h.t DESC, h.gateway_id DESC LIMIT 1;
+    END IF;
+END
 $$;
 COMMENT ON FUNCTION rtls.last_ping(text, timestamptz, timestamptz) IS
     'The latest ping of a tag from since to until (both included) that the login role may read.';

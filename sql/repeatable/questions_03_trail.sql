@@ -1,19 +1,45 @@
 -- The way an asset went, in few points: Douglas and Peucker's rule, taken in the order of what it gains.
 --
 -- Every point that is left out lies within deviation_m of the line that stands for it: the answer says itself how rough it is.
--- A loop over the points of the answer, not over the pings: each turn is one set-based look at one stretch.
+-- A loop over the points of the answer; the stretches wait in a heap, the one with the farthest point on top. A short stretch is
+-- walked, which is quicker than a query; a long one is one set-based look.
 
 CREATE OR REPLACE FUNCTION rtls.farthest_point(xs double precision[], ys double precision[], zs double precision[], a integer, b integer,
     OUT place integer, OUT distance double precision)
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-    SELECT a + p.n::integer, sqrt(gap.square)
-    FROM (SELECT xs[a] AS x0, ys[a] AS y0, zs[a] AS z0, xs[b] - xs[a] AS dx, ys[b] - ys[a] AS dy, zs[b] - zs[a] AS dz) AS line
-    CROSS JOIN unnest(xs[a + 1:b - 1], ys[a + 1:b - 1], zs[a + 1:b - 1]) WITH ORDINALITY AS p(x, y, z, n)
-    CROSS JOIN LATERAL (SELECT CASE WHEN dx = 0 AND dy = 0 AND dz = 0 THEN 0 ELSE
-        greatest(0, least(1, ((p.x - x0) * dx + (p.y - y0) * dy + (p.z - z0) * dz) / (dx * dx + dy * dy + dz * dz))) END AS along) AS foot
-    CROSS JOIN LATERAL (SELECT (p.x - x0 - along * dx) ^ 2 + (p.y - y0 - along * dy) ^ 2 + (p.z - z0 - along * dz) ^ 2 AS square) AS gap
-    ORDER BY gap.square DESC, p.n
-    LIMIT 1
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+    x0 double precision := xs[a];
+    y0 double precision := ys[a];
+    z0 double precision := zs[a];
+    dx double precision := xs[b] - x0;
+    dy double precision := ys[b] - y0;
+    dz double precision := zs[b] - z0;
+    square double precision := dx * dx + dy * dy + dz * dz;
+    along double precision;
+    gap double precision;
+    widest double precision := -1;
+BEGIN
+    IF b - a > 200 THEN
+        SELECT a + p.n::integer, sqrt(off.square) INTO place, distance
+        FROM unnest(xs[a + 1:b - 1], ys[a + 1:b - 1], zs[a + 1:b - 1]) WITH ORDINALITY AS p(x, y, z, n)
+        CROSS JOIN LATERAL (SELECT CASE WHEN square = 0 THEN 0 ELSE
+            greatest(0, least(1, ((p.x - x0) * dx + (p.y - y0) * dy + (p.z - z0) * dz) / square)) END AS along) AS foot
+        CROSS JOIN LATERAL (SELECT (p.x - x0 - foot.along * dx) ^ 2 + (p.y - y0 - foot.along * dy) ^ 2 + (p.z - z0 - foot.along * dz) ^ 2 AS square) AS off
+        ORDER BY off.square DESC, p.n
+        LIMIT 1;
+        RETURN;
+    END IF;
+    FOR n IN a + 1..b - 1 LOOP
+        along := CASE WHEN square = 0 THEN 0 ELSE
+            greatest(0, least(1, ((xs[n] - x0) * dx + (ys[n] - y0) * dy + (zs[n] - z0) * dz) / square)) END;
+        gap := (xs[n] - x0 - along * dx) ^ 2 + (ys[n] - y0 - along * dy) ^ 2 + (zs[n] - z0 - along * dz) ^ 2;
+        IF gap > widest THEN
+            widest := gap;
+            place := n;
+        END IF;
+    END LOOP;
+    distance := CASE WHEN widest >= 0 THEN sqrt(widest) END;
+END
 $$;
 COMMENT ON FUNCTION rtls.farthest_point(double precision[], double precision[], double precision[], integer, integer) IS
     'Of the points between a and b the one farthest from the straight line from a to b, and how far; NULL when there is none between.';
@@ -26,11 +52,16 @@ DECLARE
     ts timestamptz[]; facilities text[]; floors real[]; rooms text[]; xs double precision[]; ys double precision[];
     zs double precision[]; accuracies real[]; fixes fix_quality[];
     n integer;
-    -- The stretches of the answer: from point starts[i] to ends[i], its farthest point and how far that is.
+    -- The stretches of the answer: from point starts[i] to ends[i], its farthest point and how far that is. A heap of them: no
+    -- stretch has a farther point than stretch i / 2.
     starts integer[]; ends integer[]; places integer[]; distances double precision[];
-    worst integer;
+    first_place integer;
     cut integer;
-    found record;
+    bound integer;
+    far record;
+    i integer;
+    child integer;
+    size integer := 1;
 BEGIN
     IF points < 2 THEN
         RAISE EXCEPTION 'a trail needs at least 2 points, not %', points USING ERRCODE = 'invalid_parameter_value';
@@ -48,18 +79,37 @@ BEGIN
         RETURN;
     END IF;
     IF n > 1 THEN
-        SELECT f.place, f.distance INTO found FROM rtls.farthest_point(xs, ys, zs, 1, n) f;
-        starts := ARRAY[1]; ends := ARRAY[n]; places := ARRAY[found.place]; distances := ARRAY[coalesce(found.distance, 0)];
+        far := rtls.farthest_point(xs, ys, zs, 1, n);
+        starts := ARRAY[1]; ends := ARRAY[n]; places := ARRAY[far.place]; distances := ARRAY[coalesce(far.distance, 0)];
         FOR kept IN 3..points LOOP
-            SELECT i INTO worst FROM unnest(distances) WITH ORDINALITY AS d(distance, i) ORDER BY distance DESC, i LIMIT 1;
             -- A micrometre: what rounding makes of points on a line.
-            EXIT WHEN distances[worst] < 1e-6;
-            cut := places[worst];
-            SELECT f.place, f.distance INTO found FROM rtls.farthest_point(xs, ys, zs, cut, ends[worst]) f;
-            starts := starts || cut; ends := ends || ends[worst]; places := places || found.place;
-            distances := distances || coalesce(found.distance, 0);
-            SELECT f.place, f.distance INTO found FROM rtls.farthest_point(xs, ys, zs, starts[worst], cut) f;
-            ends[worst] := cut; places[worst] := found.place; distances[worst] := coalesce(found.distance, 0);
+            EXIT WHEN distances[1] < 1e-6;
+            cut := places[1];
+            bound := ends[1];
+            -- The first half takes the place of the whole, and sinks to where it belongs.
+            far := rtls.farthest_point(xs, ys, zs, starts[1], cut);
+            far.distance := coalesce(far.distance, 0);
+            first_place := starts[1];
+            i := 1;
+            LOOP
+                child := 2 * i;
+                EXIT WHEN child > size;
+                IF child < size AND distances[child + 1] > distances[child] THEN child := child + 1; END IF;
+                EXIT WHEN distances[child] <= far.distance;
+                starts[i] := starts[child]; ends[i] := ends[child]; places[i] := places[child]; distances[i] := distances[child];
+                i := child;
+            END LOOP;
+            starts[i] := first_place; ends[i] := cut; places[i] := far.place; distances[i] := far.distance;
+            -- The second half is added at the end, and rises.
+            far := rtls.farthest_point(xs, ys, zs, cut, bound);
+            far.distance := coalesce(far.distance, 0);
+            size := size + 1;
+            i := size;
+            WHILE i > 1 AND distances[i / 2] < far.distance LOOP
+                starts[i] := starts[i / 2]; ends[i] := ends[i / 2]; places[i] := places[i / 2]; distances[i] := distances[i / 2];
+                i := i / 2;
+            END LOOP;
+            starts[i] := cut; ends[i] := bound; places[i] := far.place; distances[i] := far.distance;
         END LOOP;
     END IF;
     RETURN QUERY

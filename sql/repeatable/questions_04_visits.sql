@@ -9,18 +9,29 @@
 -- So a jump through a wall for one ping, or for less than min_dwell, begins no visit and interrupts none. The raw room stays in
 -- location_history. Time counts until the next evidence, at most max_gap: a sleeping tag sends nothing for minutes.
 
+CREATE OR REPLACE FUNCTION room_walls(polygon jsonb) RETURNS TABLE (ax double precision, ay double precision, dx double precision, dy double precision)
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE ROWS 5 AS $$
+    SELECT ax, ay, bx - ax, by - ay
+    FROM (SELECT (corner ->> 0)::double precision AS ax, (corner ->> 1)::double precision AS ay,
+            lead((corner ->> 0)::double precision) OVER (ORDER BY n) AS bx, lead((corner ->> 1)::double precision) OVER (ORDER BY n) AS by
+        FROM jsonb_array_elements(polygon) WITH ORDINALITY AS c(corner, n)) AS corner
+    WHERE bx IS NOT NULL
+$$;
+COMMENT ON FUNCTION room_walls(jsonb) IS 'The walls of a room''s polygon, each from a corner (ax, ay) by (dx, dy) to the next.';
+
+CREATE OR REPLACE FUNCTION segment_distance(x double precision, y double precision, ax double precision, ay double precision,
+    dx double precision, dy double precision) RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN dx = 0 AND dy = 0 THEN sqrt((x - ax) ^ 2 + (y - ay) ^ 2) ELSE
+        sqrt((x - ax - greatest(0, least(1, ((x - ax) * dx + (y - ay) * dy) / (dx * dx + dy * dy))) * dx) ^ 2
+           + (y - ay - greatest(0, least(1, ((x - ax) * dx + (y - ay) * dy) / (dx * dx + dy * dy))) * dy) ^ 2) END
+$$;
+COMMENT ON FUNCTION segment_distance(double precision, double precision, double precision, double precision, double precision, double precision) IS
+    'From a point to the nearest point of the line from (ax, ay) by (dx, dy); NULL for a point without coordinates.';
+
 CREATE OR REPLACE FUNCTION wall_distance(polygon jsonb, x double precision, y double precision) RETURNS double precision
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-    SELECT min(sqrt((x - ax - along * dx) ^ 2 + (y - ay - along * dy) ^ 2))
-    FROM (
-        SELECT ax, ay, bx - ax AS dx, by - ay AS dy
-        FROM (SELECT (corner ->> 0)::double precision AS ax, (corner ->> 1)::double precision AS ay,
-                lead((corner ->> 0)::double precision) OVER (ORDER BY n) AS bx, lead((corner ->> 1)::double precision) OVER (ORDER BY n) AS by
-            FROM jsonb_array_elements(polygon) WITH ORDINALITY AS c(corner, n)) AS corner
-        WHERE bx IS NOT NULL
-    ) AS wall
-    CROSS JOIN LATERAL (SELECT CASE WHEN dx = 0 AND dy = 0 THEN 0
-        ELSE greatest(0, least(1, ((x - ax) * dx + (y - ay) * dy) / (dx * dx + dy * dy))) END AS along) AS foot
+    SELECT min(segment_distance(x, y, w.ax, w.ay, w.dx, w.dy)) FROM room_walls(polygon) AS w
 $$;
 COMMENT ON FUNCTION wall_distance(jsonb, double precision, double precision) IS
     'Metres from a point to the nearest wall of a room''s polygon, from inside as from outside.';
@@ -31,13 +42,17 @@ RETURNS TABLE (
     asset_id text, facility_id text, room_id text, entered_at timestamptz, left_at timestamptz, entered_after timestamptz,
     last_seen timestamptz, dwell interval, pings bigint, is_open boolean, confidence double precision)
 LANGUAGE sql STABLE AS $$
-    WITH evidence AS (
+    WITH wall AS MATERIALIZED (
+        -- Taken out of the polygons once, and not once a ping.
+        SELECT r.id AS room_id, s.* FROM rtls.rooms r CROSS JOIN LATERAL room_walls(r.geofence_polygon) AS s WHERE margin_m > 0
+    ), evidence AS (
         SELECT h.asset_id, h.t, h.gateway_id, h.tag_id, h.facility_id, h.room_id
         FROM rtls.asset_history h
         WHERE h.asset_id = ANY (assets) AND h.t >= since AND h.t < until AND h.t <= now() + INTERVAL '1 minute'
           AND (h.room_id IS NOT NULL OR h.x IS NOT NULL)
-          AND (margin_m <= 0 OR h.x IS NULL OR h.room_id IS NULL OR coalesce(
-            (SELECT wall_distance(r.geofence_polygon, h.x, h.y) FROM rtls.rooms r WHERE r.id = h.room_id) >= margin_m, true))
+          AND NOT EXISTS (
+            SELECT FROM wall w
+            WHERE w.room_id = h.room_id AND segment_distance(h.x, h.y, w.ax, w.ay, w.dx, w.dy) < margin_m)
     ), compared AS (
         SELECT e.*, coalesce(e.t - lag(e.t) OVER w > max_gap, true) AS after_silence,
             e.room_id IS DISTINCT FROM lag(e.room_id) OVER w OR e.facility_id IS DISTINCT FROM lag(e.facility_id) OVER w AS is_other

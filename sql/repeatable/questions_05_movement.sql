@@ -27,14 +27,23 @@ COMMENT ON FUNCTION asset_distance(text, timestamptz, timestamptz, interval, int
 CREATE OR REPLACE FUNCTION heat_map(facility text, floor real, since timestamptz, until timestamptz, cell_m double precision DEFAULT 2,
     category device_category DEFAULT NULL)
 RETURNS TABLE (cell_x double precision, cell_y double precision, minutes bigint, assets bigint, pings bigint, accuracy_m double precision)
-LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
-    SELECT floor(p.x_sum / p.xy_pings / cell_m) * cell_m, floor(p.y_sum / p.xy_pings / cell_m) * cell_m,
-        count(DISTINCT (p.asset_id, p.bucket)), count(DISTINCT p.asset_id), sum(p.xy_pings)::bigint,
-        sum(p.accuracy_m_sum) / nullif(sum(p.accuracy_pings), 0)::double precision
-    FROM rtls.asset_presence_1m p
-    WHERE p.facility_id = facility AND p.floor = heat_map.floor AND p.bucket >= since AND p.bucket < until AND p.xy_pings > 0
-      AND (category IS NULL OR p.asset_id IN (SELECT a.id FROM rtls.assets a WHERE a.device_category = category))
-    GROUP BY 1, 2
+LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp SET jit = off AS $$
+    -- Counted in three steps, which needs no sorting of every minute as count(DISTINCT) does.
+    WITH minute AS (
+        SELECT floor(p.x_sum / p.xy_pings / cell_m) AS i, floor(p.y_sum / p.xy_pings / cell_m) AS j, p.asset_id, sum(p.xy_pings) AS pings,
+            sum(p.accuracy_m_sum) AS accuracy_m_sum, sum(p.accuracy_pings) AS accuracy_pings
+        FROM rtls.asset_presence_1m p
+        WHERE p.facility_id = facility AND p.floor = heat_map.floor AND p.bucket >= since AND p.bucket < until AND p.xy_pings > 0
+          AND (category IS NULL OR p.asset_id IN (SELECT a.id FROM rtls.assets a WHERE a.device_category = category))
+        GROUP BY 1, 2, p.asset_id, p.bucket
+    ), asset AS (
+        SELECT m.i, m.j, count(*) AS minutes, sum(m.pings) AS pings, sum(m.accuracy_m_sum) AS accuracy_m_sum, sum(m.accuracy_pings) AS accuracy_pings
+        FROM minute m GROUP BY m.i, m.j, m.asset_id
+    )
+    SELECT a.i * cell_m, a.j * cell_m, sum(a.minutes)::bigint, count(*), sum(a.pings)::bigint,
+        sum(a.accuracy_m_sum) / nullif(sum(a.accuracy_pings), 0)::double precision
+    FROM asset a
+    GROUP BY a.i, a.j
     ORDER BY 3 DESC, 1, 2
 $$;
 COMMENT ON FUNCTION heat_map(text, real, timestamptz, timestamptz, double precision, device_category) IS

@@ -13,6 +13,9 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 20000
 SET search_path = pg_catalog, public, pg_temp SET jit = off SET plan_cache_mode = force_custom_plan AS $$
 #variable_conflict use_column
 DECLARE
+    -- TimescaleDB cannot compute with infinite times; no ping is older than 2000, and what is to come has not been.
+    since timestamptz := greatest($2, timestamptz '2000-01-01 00:00Z');
+    until timestamptz := least($3, now() + INTERVAL '1 day');
     hour_from timestamptz := date_trunc('hour', since + INTERVAL '1 hour' - INTERVAL '1 microsecond', 'UTC');
     hour_to timestamptz := greatest(hour_from, date_trunc('hour', least(until, now()), 'UTC'));
     -- Heard again so many minutes later a stay goes on.

@@ -142,21 +142,62 @@ $$;
 COMMENT ON FUNCTION gateway_silences(text, timestamptz, timestamptz, interval) IS
     'Holes in time: spans in which a gateway was not heard (by the pings'' own times), after it had been. is_open: not heard again until the end of the span. sql/queries/gateway-silences.sql';
 
+-- Whether there may be a silence the stays of hours say; how long it was, and after what, the minutes at its two ends. Reads the
+-- rollup itself, of assets and a facility that rtls.facility_stays has let through. Where there are thousands (or where silence is
+-- less than the hours can tell) reading all minutes is quicker.
+CREATE OR REPLACE FUNCTION rtls.silences(facility text, since timestamptz, until timestamptz, longer_than interval)
+RETURNS TABLE (asset_id text, room_id text, next_room text, silence interval, accuracy_m_sum double precision, accuracy_pings bigint)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp SET jit = off SET plan_cache_mode = force_custom_plan AS $$
+#variable_conflict use_column
+DECLARE
+    -- Two minutes less: of one that was heard at its end and one at its beginning.
+    gap interval := least(longer_than, INTERVAL '1 day') - INTERVAL '2 minutes';
+    ids text[];
+    befores timestamptz[];
+    afters timestamptz[];
+BEGIN
+    IF gap >= INTERVAL '0' THEN
+        SELECT array_agg(s.asset_id), array_agg(s.to_t - gap), array_agg(s.next_t) INTO ids, befores, afters
+        FROM (SELECT y.*, lead(y.from_t) OVER (PARTITION BY y.asset_id ORDER BY y.from_t) AS next_t
+            FROM rtls.facility_stays(facility, since, until, gap) y) AS s
+        WHERE s.next_t > s.to_t;
+        IF coalesce(cardinality(ids), 0) <= 2000 THEN
+            RETURN QUERY
+            SELECT h.id, h.room_id, h.next_room, h.silence, h.accuracy_m_sum, h.accuracy_pings
+            FROM (
+                SELECT e.id, p.room_id, p.accuracy_m_sum, p.accuracy_pings, lead(p.first_t) OVER w - p.last_t AS silence, lead(p.room_id) OVER w AS next_room
+                FROM unnest(ids, befores, afters) WITH ORDINALITY AS e(id, before, after, n)
+                CROSS JOIN LATERAL (VALUES (e.before), (e.after)) AS m(minute)
+                JOIN tag_assignments a ON a.asset_id = e.id AND NOT EXISTS (SELECT FROM person_tags n WHERE n.tag_id = a.tag_id)
+                CROSS JOIN LATERAL (
+                    SELECT r.* FROM room_presence_1m r WHERE r.tag_id = a.tag_id AND r.bucket = m.minute AND r.facility_id = facility) AS p
+                WHERE p.last_t >= a.valid_from AND p.last_t < coalesce(a.valid_to, 'infinity')
+                WINDOW w AS (PARTITION BY e.n ORDER BY p.first_t, p.last_t, p.room_id)) AS h
+            WHERE h.silence > longer_than;
+            RETURN;
+        END IF;
+    END IF;
+    RETURN QUERY
+    SELECT m.* FROM (
+        SELECT p.asset_id, p.room_id, lead(p.room_id) OVER w, lead(p.first_t) OVER w - p.last_t AS silence, p.accuracy_m_sum, p.accuracy_pings
+        FROM rtls.asset_presence_1m p
+        WHERE p.facility_id = facility AND p.bucket >= since AND p.bucket < until
+        WINDOW w AS (PARTITION BY p.asset_id ORDER BY p.first_t, p.last_t, p.room_id)) AS m
+    WHERE m.silence > longer_than;
+END
+$$;
+COMMENT ON FUNCTION rtls.silences(text, timestamptz, timestamptz, interval) IS
+    'When the assets of a facility were not heard for longer than that: of the last minute before, its room and accuracy, and the room in which they were heard again.';
+
 CREATE OR REPLACE FUNCTION coverage_holes(facility text, since timestamptz, until timestamptz, longer_than interval DEFAULT '30 minutes')
 RETURNS TABLE (
     room_id text, room_name text, silences bigint, assets bigint, longest interval, elsewhere_share double precision, accuracy_m double precision)
 LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
-    WITH heard AS (
-        SELECT p.asset_id, p.room_id, p.last_t, p.accuracy_m_sum, p.accuracy_pings, lead(p.first_t) OVER w - p.last_t AS silence, lead(p.room_id) OVER w AS next_room
-        FROM rtls.asset_presence_1m p
-        WHERE p.facility_id = facility AND p.bucket >= since AND p.bucket < until
-        WINDOW w AS (PARTITION BY p.asset_id ORDER BY p.first_t, p.last_t, p.room_id)
-    )
     SELECT h.room_id, r.room_name, count(*), count(DISTINCT h.asset_id), max(h.silence),
         count(*) FILTER (WHERE h.next_room IS DISTINCT FROM h.room_id)::double precision / count(*)::double precision,
         sum(h.accuracy_m_sum) / nullif(sum(h.accuracy_pings), 0)::double precision
-    FROM heard h LEFT JOIN rtls.rooms r ON r.id = h.room_id
-    WHERE h.silence > longer_than
+    FROM rtls.silences(facility, since, until, longer_than) h LEFT JOIN rtls.rooms r ON r.id = h.room_id
     GROUP BY h.room_id, r.room_name
     ORDER BY 6 DESC, 3 DESC, 1
 $$;
