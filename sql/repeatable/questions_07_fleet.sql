@@ -136,7 +136,8 @@ LANGUAGE sql STABLE AS $$
     WITH window_end AS (SELECT least(until, now()) AS t), spell AS (
         SELECT s.*, s.from_t - coalesce(lag(s.to_t) OVER (PARTITION BY s.asset_id ORDER BY s.from_t), since) AS idle_before
         FROM rtls.use_spells(facility, since, until, by_what) s
-    ), total AS (
+    ), total AS MATERIALIZED (
+        -- Once, and not once an asset: the planner expects one asset.
         SELECT s.asset_id, sum(s.to_t - s.from_t) AS used, max(s.idle_before) AS idle_before, max(s.to_t) AS last_used_at FROM spell s GROUP BY 1
     )
     SELECT a.id, a.asset_tag_number, a.equipment_name, a.device_category, u.used, e.t - since - u.used,

@@ -6,15 +6,21 @@ export function AssetLink({
   assetId,
   assetTag,
   name,
+  kind,
 }: {
   readonly assetId: string
   readonly assetTag: string
   readonly name: string
+  /** What stands behind the tag number. */
+  readonly kind?: string
 }): JSX.Element {
   return (
     <span class="asset">
       <a href={linkTo('', { asset: assetId })}>{name}</a>
-      <small>{assetTag}</small>
+      <small>
+        {assetTag}
+        {kind !== undefined && ` · ${kind}`}
+      </small>
     </span>
   )
 }

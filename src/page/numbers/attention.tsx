@@ -1,6 +1,6 @@
 /** What needs somebody: par levels, assets not seen, batteries, what is due or recalled, restricted rooms. */
 import type { JSX } from 'preact'
-import { Bar, Pill, type Tone } from '../parts/marks.tsx'
+import { Bar, Count, Pill, type Tone } from '../parts/marks.tsx'
 import { Panel } from '../parts/panel.tsx'
 import { Show } from '../parts/states.tsx'
 import { Table } from '../parts/table.tsx'
@@ -45,6 +45,7 @@ export function ParLevels(): JSX.Element {
   return (
     <Panel
       question="Which rooms have too few or too many of what they should hold?"
+      tools={<Count of={report.data?.items.filter(({ status }) => status !== 'OK').length} tone="bad" />}
       note="Usable equipment that was last heard in the room, against its par level. Now."
     >
       <Show
@@ -114,6 +115,7 @@ export function Missing(): JSX.Element {
   return (
     <Panel
       question="What is silent for longer than it usually is?"
+      tools={<Count of={report.data?.total} />}
       note="Three times as long as the tag's own habit, or never heard of. Now."
     >
       <Show
@@ -189,6 +191,7 @@ export function Batteries(): JSX.Element {
   return (
     <Panel
       question="Which batteries are low, and empty when?"
+      tools={<Count of={report.data?.total} />}
       note="At 20 % or below, or empty within 30 days by the trend of the last days."
     >
       <Show
@@ -260,6 +263,7 @@ export function Maintenance(): JSX.Element {
   return (
     <Panel
       question="What is recalled, due or overdue, and where is it now?"
+      tools={<Count of={report.data?.total} />}
       note="Open recalls, and maintenance, calibration and inspection due within 7 days. The most critical first."
     >
       <Show
@@ -351,6 +355,7 @@ export function Restricted(): JSX.Element {
   return (
     <Panel
       question="What was in a restricted room it does not belong in?"
+      tools={<Count of={report.data?.total} />}
       note={`Entries of ${when}, the newest first; each raised one alert.`}
     >
       <Show

@@ -86,9 +86,9 @@ function Field(props: {
           onChoose={(value) => choose({ category: value })}
         />
       </div>
-      <div class="two">
+      <div class="both">
         <div class="scroll" tabIndex={0} role="region" aria-label={`Rooms by ${unit}`}>
-          <table class="field">
+          <table class={field.buckets.length < 13 ? 'field short' : 'field'}>
             <caption class="unseen">How many were in each room on average, by {unit}</caption>
             <thead>
               <tr>

@@ -166,50 +166,70 @@ export function Utilisation(): JSX.Element {
         empty="No equipment is in service here. Assets come by /assets or from the inventory system."
       >
         {({ items }) => (
-          <Table
-            caption="Use by asset"
-            rows={items}
-            rowKey={({ assetId }) => assetId}
-            limit={10}
-            csv={report.csv}
-            columns={[
-              {
-                key: 'name',
-                title: 'Equipment',
-                value: ({ name }) => name,
-                show: (row) => <AssetLink {...row} />,
-              },
-              { key: 'category', title: 'Kind', value: ({ category }) => words(category) },
-              {
-                key: 'used',
-                title: 'Used',
-                value: ({ usedPct }) => usedPct,
-                show: ({ usedPct, usedS }) => (
-                  <Bar share={(usedPct ?? 0) / 100}>
-                    {number(usedPct ?? 0, (usedPct ?? 0) < 10 ? 1 : 0)} % · {span(usedS)}
-                  </Bar>
-                ),
-              },
-              {
-                key: 'idle',
-                title: 'Longest idle',
-                value: ({ longestIdleS }) => longestIdleS,
-                show: ({ longestIdleS }) => span(longestIdleS),
-                isNumber: true,
-              },
-              {
-                key: 'last',
-                title: 'Last used',
-                value: ({ lastUsedAt }) => lastUsedAt,
-                show: ({ lastUsedAt }) =>
-                  lastUsedAt === null ? 'not in this time' : clock.dateTime(Date.parse(lastUsedAt)),
-              },
-            ]}
-          />
+          <>
+            <Columns label="How many assets were used for how much of the time" columns={useColumns(items)} />
+            <Table
+              caption="Use by asset"
+              rows={items}
+              rowKey={({ assetId }) => assetId}
+              limit={6}
+              csv={report.csv}
+              columns={[
+                {
+                  key: 'name',
+                  title: 'Equipment',
+                  value: ({ name }) => name,
+                  show: (row) => <AssetLink {...row} kind={words(row.category)} />,
+                },
+                {
+                  key: 'used',
+                  title: 'Used',
+                  value: ({ usedPct }) => usedPct,
+                  show: ({ usedPct, usedS }) => (
+                    <Bar share={(usedPct ?? 0) / 100}>
+                      {usedS === 0
+                        ? 'not used'
+                        : `${number(usedPct ?? 0, (usedPct ?? 0) < 10 ? 1 : 0)} % · ${span(usedS)}`}
+                    </Bar>
+                  ),
+                },
+                {
+                  key: 'idle',
+                  title: 'Longest idle',
+                  value: ({ longestIdleS }) => longestIdleS,
+                  show: ({ longestIdleS }) => span(longestIdleS),
+                  isNumber: true,
+                },
+                {
+                  key: 'last',
+                  title: 'Last used',
+                  value: ({ lastUsedAt }) => lastUsedAt,
+                  show: ({ lastUsedAt }) =>
+                    lastUsedAt === null ? 'not in this time' : clock.dateTime(Date.parse(lastUsedAt)),
+                },
+              ]}
+            />
+          </>
         )}
       </Show>
     </Panel>
   )
+}
+
+const useBins = [
+  ['not used', 0],
+  ['≤ 5 %', 5],
+  ['≤ 20 %', 20],
+  ['≤ 50 %', 50],
+  ['≤ 80 %', 80],
+  ['more', Infinity],
+] as const
+
+function useColumns(rows: readonly UseRow[]): { readonly title: string; readonly value: number }[] {
+  const binOf = ({ usedPct, usedS }: UseRow): number =>
+    usedS === 0 ? 0 : useBins.findIndex(([, upTo]) => (usedPct ?? 0) <= upTo)
+  const bins = rows.map(binOf)
+  return useBins.map(([title], bin) => ({ title, value: bins.filter((of) => of === bin).length }))
 }
 
 interface SizeRow {

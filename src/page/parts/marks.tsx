@@ -96,3 +96,16 @@ export function Columns({
     </ol>
   )
 }
+
+/** How many there are, at the title of a list; nothing while that is not known, or none. */
+export function Count({
+  of,
+  tone = 'warn',
+}: {
+  readonly of: number | undefined
+  readonly tone?: Tone
+}): JSX.Element | null {
+  return of === undefined || of === 0 ? null : (
+    <Pill tone={tone}>{new Intl.NumberFormat('en-US').format(of)}</Pill>
+  )
+}

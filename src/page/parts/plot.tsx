@@ -7,7 +7,7 @@ import { useEffect, useMemo, useRef } from 'preact/hooks'
 import uPlot from 'uplot'
 import { usePlace } from '../shell/place.ts'
 import { colour, useTheme } from '../shell/theme.ts'
-import { number } from '../shell/time.ts'
+import { type Clock, number } from '../shell/time.ts'
 
 export interface Series {
   readonly title: string
@@ -70,13 +70,15 @@ export function Plot(props: PlotProps): JSX.Element {
           y: { range: (_plot, _min, max) => [0, yMax ?? (max > 0 ? max * 1.08 : 1)] },
         },
         axes: [
-          { ...axis, grid: { show: false }, ...(isTime ? { values: timeTicks(clock.time, clock.day) } : {}) },
+          { ...axis, grid: { show: false }, ...(isTime ? { values: timeTicks(clock) } : {}) },
           { ...axis, size: 56, values: (_plot, ticks) => ticks.map((tick) => number(tick, 2)) },
         ],
         series: [
           {
             label: isTime ? 'Time' : xUnit,
-            value: (_plot, value) => (isTime ? clock.dateTime(value * 1000) : number(value, 2)),
+            // Null while nothing is pointed at.
+            value: (_plot, value: number | null) =>
+              value === null ? '–' : isTime ? clock.dateTime(value * 1000) : number(value, 2),
           },
           ...series.map((one, index) => seriesOptions(one, index, unit)),
         ],
@@ -123,7 +125,8 @@ function seriesOptions(
     stroke,
     width: kind === 'bars' ? 0 : 2,
     points: { show: false },
-    value: (_plot, value) => `${number(value, 2)}${unit === '' ? '' : ` ${unit}`}`,
+    value: (_plot, value: number | null) =>
+      value === null ? '–' : `${number(value, 2)}${unit === '' ? '' : ` ${unit}`}`,
     ...(kind === 'line' ? {} : { fill: kind === 'area' ? `${stroke}2e` : stroke }),
     ...(kind === 'bars' && uPlot.paths.bars !== undefined
       ? { paths: uPlot.paths.bars({ size: [0.8, 60], radius: 0.15 }) }
@@ -131,12 +134,13 @@ function seriesOptions(
   }
 }
 
-/** The day where a day begins, else the time, both the facility's. */
-function timeTicks(time: (atMs: number) => string, day: (atMs: number) => string): uPlot.Axis.DynamicValues {
-  return (_plot, ticks) =>
+/** The day where a day begins, else the time, to the second where less than a minute lies between; all the facility's. */
+function timeTicks(clock: Clock): uPlot.Axis.DynamicValues {
+  return (_plot, ticks, _axis, _space, increment) =>
     ticks.map((tick) => {
-      const text = time(tick * 1000)
-      return text === '00:00' ? day(tick * 1000) : text
+      if (increment < 60) return clock.seconds(tick * 1000)
+      const text = clock.time(tick * 1000)
+      return text === '00:00' ? clock.day(tick * 1000) : text
     })
 }
 
@@ -161,7 +165,7 @@ function PlainTable({ x, isTime = true, series, xUnit = '', unit = '' }: PlotPro
               <th scope="row">{isTime ? clock.dateTime(at) : number(at, 2)}</th>
               {series.map(({ title, values }) => (
                 <td key={title} class="number">
-                  {number(values[index] ?? 0, 2)}
+                  {typeof values[index] === 'number' ? number(values[index], 2) : '–'}
                 </td>
               ))}
             </tr>

@@ -112,7 +112,11 @@ function Figures({ status }: { readonly status: Status }): JSX.Element {
     ['stored a second', number(rates.committedPerS), 'pings'],
     ['lag, half within', lag === null ? '–' : milliseconds(lag.p50S)],
     ['lag, 99 % within', lag === null ? '–' : milliseconds(lag.p99S)],
-    ['not acknowledged', number(waiting.unackedMessages), 'messages'],
+    [
+      'not acknowledged',
+      number(waiting.unackedMessages),
+      waiting.unackedMessages === 1 ? 'message' : 'messages',
+    ],
     ['duplicates', number(totals.duplicates)],
     ['dead letters', number(totals.deadLettered)],
   ]
@@ -297,7 +301,7 @@ export function DatabaseJobs({ query }: { readonly query: Loaded<Status> }): JSX
                   key: 'job',
                   title: 'Job',
                   value: ({ job }) => job,
-                  show: ({ job }) => <code>{job.replace('_policy_', '')}</code>,
+                  show: ({ job }) => jobWords(job),
                 },
                 {
                   key: 'last',
@@ -336,5 +340,21 @@ export function DatabaseJobs({ query }: { readonly query: Loaded<Status> }): JSX
         )}
       </Show>
     </Panel>
+  )
+}
+
+const policies: readonly (readonly [string, string])[] = [
+  ['policy_compression:', 'Compress'],
+  ['policy_refresh_continuous_aggregate:', 'Refresh'],
+  ['policy_retention:', 'Drop what is old in'],
+]
+
+function jobWords(job: string): JSX.Element {
+  const policy = policies.find(([name]) => job.startsWith(name))
+  if (policy === undefined) return <code>{job}</code>
+  return (
+    <>
+      {policy[1]} <code>{job.slice(policy[0].length)}</code>
+    </>
   )
 }

@@ -13,9 +13,11 @@ export function PipelineView(): JSX.Element {
       <Lag query={status} />
       <DeadLetters query={status} />
       <Gateways />
-      <WhereEveryPingIs query={status} />
+      <div class="stack">
+        <WhereEveryPingIs query={status} />
+        <Coverage />
+      </div>
       <DatabaseJobs query={status} />
-      <Coverage />
     </>
   )
 }
