@@ -293,7 +293,7 @@ export function DatabaseJobs({ query }: { readonly query: Loaded<Status> }): JSX
           <>
             <Table
               caption="Jobs of the database"
-              rows={database.jobs}
+              rows={database.jobs.toSorted((a, b) => b.failures - a.failures || a.job.localeCompare(b.job))}
               rowKey={({ job }) => job}
               limit={8}
               columns={[
