@@ -39,10 +39,13 @@ export function Find(props: {
   const { here, typed, onType, onChoose } = props
   const { facility } = usePlace()
   const [path, setPath] = useState<string | null>(null)
+  const [askedText, setAskedText] = useState('')
   const [active, setActive] = useState(-1)
   const [isOpen, setIsOpen] = useState(true)
   const listId = useId()
   const input = useRef<HTMLInputElement>(null)
+  /** Enter was pressed before the answer came. */
+  const isHasty = useRef(false)
   const found = useQuery<{ answer: string; items: readonly Found[] }>(path)
   // While the next answer is on its way the last one stands: nothing jumps.
   const [shown, setShown] = useState<{ answer: string; items: readonly Found[] }>()
@@ -51,6 +54,8 @@ export function Find(props: {
     if (found.data !== undefined) {
       setShown(found.data)
       setActive(-1)
+      if (isHasty.current) choose(found.data.items[0])
+      isHasty.current = false
     }
   }, [found.data])
 
@@ -60,7 +65,10 @@ export function Find(props: {
       setShown(undefined)
       return undefined
     }
-    const timer = setTimeout(() => setPath(pathOf(typed, facility.facility, here())), pauseMs)
+    const timer = setTimeout(() => {
+      setAskedText(typed)
+      setPath(pathOf(typed, facility.facility, here()))
+    }, pauseMs)
     return () => clearTimeout(timer)
     // Where one is looking when it is typed counts, not where one looks later.
   }, [typed, facility.facility])
@@ -76,6 +84,7 @@ export function Find(props: {
   }, [])
 
   const items = shown?.items ?? []
+  const isAnswered = askedText === typed && found.data !== undefined
   const choose = (item: Found | undefined): void => {
     if (item === undefined) return
     setIsOpen(false)
@@ -89,7 +98,8 @@ export function Find(props: {
       setActive((at) => Math.max(-1, Math.min(items.length - 1, at + step)))
     } else if (event.key === 'Enter') {
       event.preventDefault()
-      choose(items[Math.max(0, active)])
+      if (isAnswered) choose(items[Math.max(0, active)])
+      else isHasty.current = typed.trim() !== ''
     } else if (event.key === 'Escape') {
       if (isOpen && typed !== '') setIsOpen(false)
       else onType('')
@@ -121,6 +131,7 @@ export function Find(props: {
           aria-activedescendant={isListed && active >= 0 ? `${listId}-${active}` : undefined}
           value={typed}
           onInput={({ currentTarget }) => {
+            isHasty.current = false
             onType(currentTarget.value)
             setIsOpen(true)
           }}
@@ -163,10 +174,11 @@ function Result({ item }: { readonly item: Found }): JSX.Element {
   return (
     <>
       <span class={`dot ${state}`} role="img" aria-label={stateNames[state]} />
-      <span class="name">
-        {item.name} <small>{item.assetTag}</small>
+      <span class="name">{item.name}</span>
+      <span class="where">
+        {item.seenAt === null ? 'never located' : placeOf(item, facility.floors)}{' '}
+        <small>{item.assetTag}</small>
       </span>
-      <span class="where">{item.seenAt === null ? 'never located' : placeOf(item, facility.floors)}</span>
       <span class="age">{distance ?? agoWords(item.ageS)}</span>
     </>
   )
