@@ -23,11 +23,21 @@ const cli = join(import.meta.dirname, '../dist/cli.js')
 const startDeadlineMs = 60_000
 
 /** Resolves when the service has subscribed and its database works. */
-export async function openService(mqttUrl: string, databaseUrl: string): Promise<Service> {
+export async function openService(
+  mqttUrl: string,
+  databaseUrl: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Service> {
   const child = startProgram(process.execPath, [...profiling(), cli, 'run', '--no-simulate'], {
     // A folder of its own: no configuration or data directory of the repository is picked up.
     cwd: makeTempFolder(),
-    env: { MQTT_URL: mqttUrl, DATABASE_URL: databaseUrl, HTTP_PORT: '0', NODE_ENV: 'production' },
+    env: {
+      MQTT_URL: mqttUrl,
+      DATABASE_URL: databaseUrl,
+      HTTP_PORT: '0',
+      NODE_ENV: 'production',
+      ...environment,
+    },
   })
   const metricsUrl = await child.waitFor(
     (line) => /"metrics":"(http:[^"]+)"/u.exec(line)?.[1],
@@ -73,6 +83,30 @@ function parseMetrics(text: string): Metrics {
           bound: Number(/le="([^"]+)"/u.exec(labels)?.[1]?.replace('+Inf', 'Infinity')),
           count: value,
         })),
+  }
+}
+
+/** Several as one: what one has done and what all have done is the same question. */
+export function together(services: readonly Service[]): Service {
+  return {
+    pid: services[0]?.pid ?? 0,
+    async metrics() {
+      const all = await Promise.all(services.map(async (service) => service.metrics()))
+      return {
+        value: (name) => all.reduce((sum, metrics) => sum + metrics.value(name), 0),
+        buckets(histogram) {
+          const [first = [], ...others] = all.map((metrics) => metrics.buckets(histogram))
+          return first.map(({ bound, count }, at) => ({
+            bound,
+            count: others.reduce((sum, buckets) => sum + (buckets[at]?.count ?? 0), count),
+          }))
+        },
+      }
+    },
+    log: () => services.map((service) => service.log()).join('\n'),
+    async stop() {
+      await Promise.all(services.map(async (service) => service.stop()))
+    },
   }
 }
 

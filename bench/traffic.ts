@@ -27,6 +27,8 @@ export interface Extent {
 export interface Traffic {
   readonly messages: number
   readonly qos: 0 | 1
+  /** No ping is older, but for those that are late on purpose. Milliseconds since 1970. */
+  readonly fromMs: number
   readonly links: readonly LinkPackets[]
   /** Message → its connection, in the order of the schedule. */
   readonly linkOf: Uint8Array
@@ -71,6 +73,7 @@ const decode = createDecode({
 export function prepareTraffic(options: TrafficOptions): Traffic {
   const { pings: count, qos = 1, lateShare = 0, seed } = options
   const lateCount = Math.round(count * lateShare)
+  const fromMs = startOf(count - lateCount, 0)
   const late = makeMessages(options, lateCount, seed + 1, lateDays)
   const messages = mixed(makeMessages(options, count - lateCount, seed, 0), late)
   if (options.isShuffled === true) shuffle(messages, seed)
@@ -105,6 +108,7 @@ export function prepareTraffic(options: TrafficOptions): Traffic {
   return {
     messages: messages.length,
     qos,
+    fromMs,
     links: packets.map((sent) => joinPackets(sent)),
     linkOf,
     extentOf,
@@ -135,8 +139,7 @@ function makeMessages(
     ...createTraffic({
       hospital: createHospital({ facility: 'bench', gateways, tags }),
       seed,
-      // All of it lies in the past, so that no ping counts as one from the future.
-      startMs: Date.now() - daysAgo * 86_400_000 - Math.ceil((count * 1000) / virtualRate) - 1000,
+      startMs: startOf(count, daysAgo),
       rate: virtualRate,
       pingsPerMessage,
       count,
@@ -146,6 +149,10 @@ function makeMessages(
     }),
   ]
 }
+
+/** All of it lies in the past, so that no ping counts as one from the future. */
+const startOf = (count: number, daysAgo: number): number =>
+  Date.now() - daysAgo * 86_400_000 - Math.ceil((count * 1000) / virtualRate) - 1000
 
 function decoded(topic: string, payload: Buffer): readonly Ping[] {
   const delivery: Delivery = {

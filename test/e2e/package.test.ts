@@ -43,7 +43,7 @@ const run = async (...args: string[]): Promise<Cli> => {
     cwd: folder,
     env: { MQTT_URL: 'mqtt://broker.example', DATABASE_URL: 'postgres://rtls@db.example/rtls' },
   })
-  expect((await cli.exit).code, cli.output()).toBe(0)
+  if ((await cli.exit).code !== 0) throw new Error(cli.output())
   return cli
 }
 

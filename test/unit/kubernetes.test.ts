@@ -91,7 +91,7 @@ describe('the manifests', () => {
   it.each(manifests.map((manifest) => [manifest.kind, manifest.metadata.name, manifest] as const))(
     'are valid by the schema of Kubernetes, which knows every key: %s %s',
     (kind, _name, manifest) => {
-      const model = new models[kind as Kind](manifest as never)
+      const model = new models[kind as Kind](manifest)
       expect(unreadKeys(model, (watched) => watched.validate())).toEqual([])
     },
   )
@@ -168,11 +168,9 @@ describe('the program in them', () => {
       expect(probe?.httpGet).toEqual({ path: at, port: 'http' })
       expect(statusPaths).toContain(at)
     }
-    for (const manifest of manifests)
-      if (manifest.kind === 'Service')
-        expect((manifest as unknown as Service).spec?.ports).toEqual([
-          { name: 'http', port: checked.http.port, targetPort: 'http' },
-        ])
+    const services = manifests.filter(({ kind }) => kind === 'Service') as unknown as Service[]
+    const served = [{ name: 'http', port: checked.http.port, targetPort: 'http' }]
+    expect(services.map(({ spec }) => spec?.ports)).toEqual([served, served])
   })
 
   it('has longer to stop than it takes, and a volume for its spool that is larger than the spool', () => {
