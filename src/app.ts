@@ -4,14 +4,13 @@
  * or still with the broker.
  */
 import { openAppDatabase, openHousekeeping } from './app-database.ts'
-import { sendGatewaysAway } from './app-gateways.ts'
+import { brokerUsers, openAppBroker, sendGatewaysAway } from './app-gateways.ts'
 import { openAppReplicas } from './app-replicas.ts'
 import type { Config } from './config-schema.ts'
 import type { Renewal } from './config-reload.ts'
 import { redactUrl } from './config.ts'
 import type { Pool } from './db/pool.ts'
 import type { DatabaseWatch } from './db/watch.ts'
-import { openEmbeddedBroker } from './embedded/broker.ts'
 import { type HttpServer, openHttpServer } from './http/server.ts'
 import type { Replay } from './ingest/dead-letter-desk.ts'
 import { type Decode, type SightingsPolicy, createDecode } from './ingest/decode.ts'
@@ -118,7 +117,7 @@ async function open(
   })
   closers.add('http', async () => http.close())
   live = http.live
-  const broker = config.mqtt.url === null ? await openEmbeddedBroker(config.mqtt) : undefined
+  const broker = config.mqtt.url === null ? await openAppBroker(config, log) : undefined
   if (broker !== undefined) closers.add('embedded broker', async () => broker.close())
   /** The address for people and gateways; ours is the inner door of the embedded broker. */
   const mqttUrl = config.mqtt.url ?? broker?.url ?? ''
@@ -246,10 +245,12 @@ async function open(
     config.simulate.enabled === 'on' ||
     (config.simulate.enabled === 'auto' &&
       config.mqtt.url === null &&
+      // Where gateways have users, they are real.
+      config.mqtt.users.length === 0 &&
       // Nobody would hear it otherwise.
       config.formats.some(({ format }) => format === 'native'))
   if (isSimulating) {
-    const demo = openDemo(config, mqttUrl, database.url, log)
+    const demo = openDemo(config, broker?.simulationUrl ?? mqttUrl, database.url, log)
     closers.add('simulation', async () => demo.close())
   }
   // Added last, so ended first: a live map shall not hold up those who wait for what is buffered.
@@ -275,6 +276,7 @@ async function open(
     ],
     reload(next, renewal) {
       http.reload(next.http)
+      void broker?.renew(brokerUsers(next), next.mqtt)
       if (renewal.broker && next.mqtt.url !== null) {
         source.renew({ ...next.mqtt, url: next.mqtt.url })
         replicas?.renew({ ...next.mqtt, url: next.mqtt.url })

@@ -47,6 +47,10 @@ function readSecret(file: string, source: string, problems: string[]): string | 
   return undefined
 }
 
+/** Of a user of the embedded broker. */
+export const readPassword = (file: string, source: string, problems: string[]): string | null =>
+  readSecret(file, source, problems) ?? null
+
 export function readToken(file: string, source: string, problems: string[]): string | null {
   const parsed = secretToken.safeParse(readSecret(file, source, problems))
   const [issue] = parsed.error?.issues ?? []
@@ -74,9 +78,9 @@ export function checkTls({ mqtt, database, http }: Config, problems: string[]): 
     problems.push(
       'mqtt.caFile, mqtt.certFile and mqtt.keyFile need a mqtt.url that begins with mqtts:// or wss://',
     )
-  if (isUsed(mqtt) && mqtt.url === null)
+  if (mqtt.url === null && mqtt.caFile !== null && mqtt.certFile === null)
     problems.push(
-      'mqtt.caFile, mqtt.certFile and mqtt.keyFile are for a broker of your own: set mqtt.url (MQTT_URL)',
+      'mqtt.caFile: the embedded broker needs mqtt.certFile and mqtt.keyFile too; for a broker of your own set mqtt.url (MQTT_URL)',
     )
   if (isUsed(database) && database.url === null)
     problems.push(
@@ -125,6 +129,7 @@ export function filesOf(
     files.certFile,
     files.keyFile,
     ...http.tokens.map(({ tokenFile }) => tokenFile),
+    ...mqtt.users.map(({ passwordFile }) => passwordFile),
   ]
   return [...new Set(named.filter((file): file is string => file !== null && file !== ''))]
 }

@@ -20,7 +20,7 @@ const transformShape = {
 }
 
 /** It becomes a column of every row, and a level of a topic in what people search for. */
-const id = z
+export const id = z
   .string()
   .refine(
     (text) => idProblem(text) === undefined && !/[/+#]/u.test(text),

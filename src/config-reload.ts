@@ -100,7 +100,7 @@ const brokerPrint = ({ mqtt }: Config): string =>
 const databasePrint = ({ database }: Config): string =>
   JSON.stringify(database.url) + digestOf(filesOf(only({ database }), {}))
 
-const noFiles = { caFile: null, certFile: null, keyFile: null }
+const noFiles = { caFile: null, certFile: null, keyFile: null, users: [] }
 /** The files of one section. */
 const only = (
   section: Partial<Pick<Config, 'mqtt' | 'database'>>,
@@ -109,7 +109,7 @@ const only = (
 
 /** Takes effect without a restart. The host of a URL does not: its session is at that broker. */
 const isReloaded = (key: string): boolean =>
-  /^(?:mqtt\.(?:username|password|caFile|certFile|keyFile)|database\.(?:password|caFile|certFile|keyFile)|http\.(?:writeToken|tokens|certFile|keyFile))$/u.test(
+  /^(?:mqtt\.(?:username|password|users|caFile|certFile|keyFile)|database\.(?:password|caFile|certFile|keyFile)|http\.(?:writeToken|tokens|certFile|keyFile))$/u.test(
     key,
   )
 

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { formatsSchema } from './config-formats.ts'
+import { usersSchema } from './config-users.ts'
 
 const port = z.int().min(0).max(65_535)
 const positive = z.int().min(1)
@@ -66,6 +67,9 @@ export const configSchema = z.strictObject({
     sessionExpiryS: z.int().min(0).max(4_294_967_295).default(604_800),
     port: port.default(1883),
     host: z.string().min(1).default('127.0.0.1'),
+    users: usersSchema,
+    maxConnections: positive.default(500),
+    maxMessageRate: positive.default(500),
   }),
   formats: formatsSchema,
   presence: section({
@@ -206,7 +210,7 @@ export const secretEnvironment: readonly string[] = [
 ]
 
 /** Secrets that come from the file only. */
-export const secretKeys: readonly string[] = ['http.tokens']
+export const secretKeys: readonly string[] = ['http.tokens', 'mqtt.users']
 
 type JsonSchema = z.core.JSONSchema.JSONSchema
 

@@ -5,7 +5,14 @@
 import { readFileSync } from 'node:fs'
 import { YAMLParseError, parse as parseYaml } from 'yaml'
 import type { z } from 'zod'
-import { type Environment, checkTls, completeUrl, readToken, readVariable } from './config-files.ts'
+import {
+  type Environment,
+  checkTls,
+  completeUrl,
+  readPassword,
+  readToken,
+  readVariable,
+} from './config-files.ts'
 import {
   type Config,
   configSchema,
@@ -14,6 +21,7 @@ import {
   secretEnvironment,
   secretKeys,
 } from './config-schema.ts'
+import { checkUsers } from './config-users.ts'
 import { whyUnreadable } from './ops/files.ts'
 import { UserError, messageOf } from './ops/user-error.ts'
 
@@ -64,7 +72,17 @@ export function loadConfig(sources: ConfigSources): Config {
   for (const [at, entry] of (parsed.data?.http.tokens ?? []).entries())
     if (entry.tokenFile !== null)
       entry.token = readToken(entry.tokenFile, `${sources.file ?? ''}: http.tokens.${at}.tokenFile`, problems)
-  if (parsed.success) checkTls(parsed.data, problems)
+  for (const [at, user] of (parsed.data?.mqtt.users ?? []).entries())
+    if (user.passwordFile !== null)
+      user.password = readPassword(
+        user.passwordFile,
+        `${sources.file ?? ''}: mqtt.users.${at}.passwordFile`,
+        problems,
+      )
+  if (parsed.success) {
+    checkTls(parsed.data, problems)
+    checkUsers(parsed.data.mqtt, parsed.data.formats, problems)
+  }
   if (problems.length > 0 || !parsed.success)
     throw new UserError(
       `The configuration is not valid:\n${problems.map((line) => `  - ${line}`).join('\n')}`,

@@ -15,7 +15,12 @@ export function check(sources: ConfigSources): void {
   process.stdout.write(
     stringify({
       ...config,
-      mqtt: { ...config.mqtt, url: hideUrl(config.mqtt.url), password: hide(config.mqtt.password) },
+      mqtt: {
+        ...config.mqtt,
+        url: hideUrl(config.mqtt.url),
+        password: hide(config.mqtt.password),
+        users: config.mqtt.users.map((user) => ({ ...user, password: hide(user.password) })),
+      },
       database: {
         ...config.database,
         url: hideUrl(config.database.url),

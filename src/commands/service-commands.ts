@@ -91,4 +91,20 @@ Examples:
     await seedCommand(sourcesOf(flags), flags)
   })
 
-export const serviceCommands: readonly Command[] = [run, migrate, check, doctor, seed]
+const hashPassword = new Command('hash-password')
+  .description('print the scrypt hash of a password, for mqtt.users (the embedded broker)')
+  .addHelpText(
+    'after',
+    `
+The password is the first line of standard input.
+
+Examples:
+  $ openssl rand -base64 18 | tee gateway-password | rtls-ingest hash-password
+  $ rtls-ingest hash-password < gateway-password`,
+  )
+  .action(async () => {
+    const { hashPasswordCommand } = await import('./hash-password.ts')
+    await hashPasswordCommand()
+  })
+
+export const serviceCommands: readonly Command[] = [run, migrate, check, doctor, seed, hashPassword]

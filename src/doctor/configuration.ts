@@ -115,10 +115,12 @@ function lookAtListeners({ mqtt, database, http }: Config): Verdict[] {
   const verdicts: Verdict[] = []
   if (mqtt.url === null && !isLoopback(mqtt.host))
     verdicts.push(
-      warn(
-        `the embedded broker listens on ${mqtt.host} and asks nobody for a password: whoever reaches it can publish for any gateway`,
-        'Use a broker of your own (MQTT_URL) for gateways on other machines.',
-      ),
+      mqtt.certFile === null
+        ? warn(
+            `the embedded broker listens on ${mqtt.host} without TLS: positions and passwords cross the network in the clear`,
+            'Set mqtt.certFile and mqtt.keyFile, where the network is not yours alone.',
+          )
+        : ok(`the embedded broker listens on ${mqtt.host} with TLS, for ${mqtt.users.length} users`),
     )
   if (database.url === null && !isLoopback(database.host) && database.password === null)
     verdicts.push(

@@ -7,6 +7,7 @@ import type { Config } from '../config-schema.ts'
 import { redactUrl } from '../config.ts'
 import { embeddedUrl } from '../embedded/database.ts'
 import { type BrokerPlace, brokerChecks, brokerRules } from './broker.ts'
+import { closedBrokerChecks } from './embedded-broker.ts'
 import { configurationChecks } from './configuration.ts'
 import { driftChecks } from './database-drift.ts'
 import { upkeepChecks } from './database-upkeep.ts'
@@ -60,7 +61,10 @@ async function examineBroker(config: Config, state: ServiceState, deadlineMs: nu
   if (url === null && !(await mayBeThere(config, state, host, port)))
     return [notThere('broker', 'the embedded broker')]
   const reached = host.includes(':') ? `[${host}]` : host === '0.0.0.0' ? '127.0.0.1' : host
-  const place: BrokerPlace = { url: url ?? `mqtt://${reached}:${port}`, isEmbedded: url === null }
+  const scheme = config.mqtt.certFile === null ? 'mqtt' : 'mqtts'
+  const place: BrokerPlace = { url: url ?? `${scheme}://${reached}:${port}`, isEmbedded: url === null }
+  if (url === null && config.mqtt.users.length > 0)
+    return runChecks('broker', closedBrokerChecks(config, place.url), brokerRules(config, place, deadlineMs))
   const broker = brokerChecks(config, place)
   const findings = await runChecks('broker', broker.checks, brokerRules(config, place, deadlineMs))
   await Promise.race([broker.close(), new Promise((resolve) => setTimeout(resolve, deadlineMs).unref())])

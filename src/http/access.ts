@@ -5,7 +5,7 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
-import { BlockList, isIP } from 'node:net'
+import { isLoopback } from '../ops/loopback.ts'
 import { Problem } from './problem.ts'
 
 /** Each may what those before it may. */
@@ -111,18 +111,6 @@ function switchedOff(needed: Role): Problem {
 }
 
 const digestOf = (token: string): Buffer => createHash('sha256').update(token).digest()
-
-const loopback = new BlockList()
-loopback.addSubnet('127.0.0.0', 8, 'ipv4')
-loopback.addAddress('::1', 'ipv6')
-
-export function isLoopback(host: string): boolean {
-  const address = host.replace(/^\[(.*)\]$/u, '$1')
-  const family = isIP(address)
-  return family === 0
-    ? address.toLowerCase() === 'localhost'
-    : loopback.check(address, family === 6 ? 'ipv6' : 'ipv4')
-}
 
 /** A proxy on this machine speaks for others; a page whose name was made to point to 127.0.0.1 asks for another host. */
 function isFromThisMachine(headers: IncomingHttpHeaders): boolean {

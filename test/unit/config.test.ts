@@ -57,6 +57,8 @@ describe('where a value comes from', () => {
   it('is read from every variable there is', () => {
     const texts: Record<string, string> = {
       MQTT_URL: 'mqtts://broker:8883',
+      // Beyond this machine it would need users.
+      MQTT_HOST: '127.0.0.2',
       DATABASE_URL: 'postgres://db/rtls',
       ACK_MODE: 'spool',
       LOG_LEVEL: 'debug',

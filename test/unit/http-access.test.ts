@@ -1,13 +1,8 @@
 // Who may ask what, with and without a token.
 import type { IncomingHttpHeaders } from 'node:http'
 import { describe, expect, it } from 'vitest'
-import {
-  type AccessOptions,
-  type Role,
-  accessTokens,
-  createAccess,
-  isLoopback,
-} from '../../src/http/access.ts'
+import { type AccessOptions, type Role, accessTokens, createAccess } from '../../src/http/access.ts'
+import { isLoopback } from '../../src/ops/loopback.ts'
 import { Problem } from '../../src/http/problem.ts'
 
 const token = (name: string, role: Role) => ({ name, role, token: `token-of-the-${name}`, user: null })
