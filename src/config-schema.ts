@@ -137,6 +137,7 @@ export const configSchema = z.strictObject({
     maxStreams: z.int().min(0).max(10_000).default(100),
     queryTimeoutMs: positive.default(5000),
     maxBodyBytes: z.int().min(1024).max(16_777_216).default(262_144),
+    maxRequestsPerMinute: positive.default(1200),
     certFile: optionalText,
     keyFile: optionalText,
   }),

@@ -107,6 +107,7 @@ function problemsOf({ takes, problems }: Route): number[] {
     403,
     ...(takes.body === undefined ? [] : [413, 415, 422]),
     ...(hasParameters ? [414] : []),
+    429,
     500,
     503,
     ...problems,

@@ -21,6 +21,7 @@ const kinds = {
   'unsupported-media-type': { status: 415, title: 'The body must be JSON' },
   'invalid-fields': { status: 422, title: 'A field is not valid' },
   'version-required': { status: 428, title: 'Say which version you change' },
+  'too-many-requests': { status: 429, title: 'Too many requests' },
   'headers-too-large': { status: 431, title: 'The headers are too large' },
   internal: { status: 500, title: 'The service made a mistake' },
   unavailable: { status: 503, title: 'The database cannot answer now' },

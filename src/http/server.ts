@@ -30,12 +30,14 @@ import { Problem, documentOf, problemType } from './problem.ts'
 import { createReportPart } from './report-routes.ts'
 import type { ApiPart } from './route.ts'
 import { createSearching } from './search.ts'
-import { type HttpTls, renewTls, tlsOf } from './tls.ts'
+import { limitRequests } from './rate-limit.ts'
+import { type HttpTls, renewTls, serverOf } from './tls.ts'
 import { type StatusSources, addStatusRoutes, statusPaths } from './status-routes.ts'
 
 export interface HttpOptions extends Pick<AccessOptions, 'host' | 'readAccess'>, TokenOptions, HttpTls {
   readonly port: number
   readonly maxBodyBytes: number
+  readonly maxRequestsPerMinute: number
   readonly queryTimeoutMs: number
   /** Live maps at a time. */
   readonly maxStreams: number
@@ -63,6 +65,12 @@ export interface HttpServer {
 
 /** A request that dribbles in holds a connection; a whole one of the largest size takes a second on a slow line. */
 const requestTimeoutMs = 15_000
+/** Who opens a connection and says nothing, or says it letter by letter, holds a place among these. */
+const headersTimeoutMs = 10_000
+const lookEveryMs = 5000
+const maxConnections = 1000
+/** Nothing passes in either direction; a stream that has nothing to tell sends a sign of life more often. */
+const idleTimeoutMs = 60_000
 /** Ids are at most 200 characters, each at most 12 when percent-encoded. */
 const maxParamLength = 2400
 
@@ -70,14 +78,18 @@ const maxParamLength = 2400
 const securityHeaders = {
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
   'cross-origin-resource-policy': 'same-origin',
+  'cross-origin-opener-policy': 'same-origin',
   'referrer-policy': 'no-referrer',
   'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'cache-control': 'no-store',
 } as const
 
 /** Errors: UserError naming HTTP_PORT when the address cannot be had. */
 export async function openHttpServer(options: HttpOptions, sources: HttpSources): Promise<HttpServer> {
   const app = Fastify({
-    ...tlsOf(options),
+    ...serverOf(options, { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: lookEveryMs }),
+    connectionTimeout: idleTimeoutMs,
     logger: false,
     forceCloseConnections: true,
     bodyLimit: options.maxBodyBytes,
@@ -95,13 +107,15 @@ export async function openHttpServer(options: HttpOptions, sources: HttpSources)
   app.removeContentTypeParser('text/plain')
   app.addHook('onRequest', (_request, reply, done) => {
     reply.headers(securityHeaders)
+    if (options.certFile !== null) reply.header('strict-transport-security', 'max-age=31536000')
     done()
   })
   answerProblems(app, sources.onBug)
+  let admit = admitBy(options)
+  await limitRequests(app, options.maxRequestsPerMinute, (headers, needed) => admit(headers, needed))
   addStatusRoutes(app, sources)
   const pagePaths = addPage(app)
   let pool: Pool | undefined
-  let admit = admitBy(options)
   const database = createHttpDatabase(() => pool, sources.onDatabaseFailure)
   const { paths, live } = addApi(
     app,
@@ -112,6 +126,7 @@ export async function openHttpServer(options: HttpOptions, sources: HttpSources)
   )
   refuseOtherMethods(app, [...statusPaths, ...pagePaths, ...paths])
 
+  app.server.maxConnections = maxConnections
   try {
     await app.listen({ host: options.host, port: options.port })
   } catch (error) {
@@ -185,6 +200,7 @@ function rawAnswer(code: string): string {
     `content-type: ${problemType}`,
     `content-length: ${Buffer.byteLength(body)}`,
     'connection: close',
+    ...Object.entries(securityHeaders).map(([name, value]) => `${name}: ${value}`),
     '',
     body,
   ].join('\r\n')

@@ -62,6 +62,8 @@ export async function openHttpApi(
       writeToken,
       queryTimeoutMs: 30_000,
       maxStreams: 10,
+      // A test file asks faster than a person.
+      maxRequestsPerMinute: 1_000_000,
       ...options,
     },
     {
