@@ -5,7 +5,7 @@ import { createRequire } from 'node:module'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { seedDatabase } from '../../src/seed/seed.ts'
-import { type Browser, openBrowser } from '../support/browser.ts'
+import { type TestBrowser, chromiumPath, noChromium, openBrowser } from '../support/browser.ts'
 import { queryOnce } from '../support/query.ts'
 import { settleRollups } from '../support/rollups.ts'
 import { type Service, openService } from '../support/service.ts'
@@ -15,12 +15,13 @@ const token = 'operator-token-of-the-tests'
 const markup = '<img src=x onerror="document.title=\'run\'">'
 const { database } = useSuite()
 let service: Service
-let browser: Browser
+let browser: TestBrowser
 let page: Page
 
 const query = async (sql: string): Promise<Record<string, unknown>[]> => queryOnce(database.url, sql)
 
 beforeAll(async () => {
+  if (chromiumPath === undefined) return
   await seedDatabase(database.url, { facility: 'demo', tags: 12 })
   await query(`INSERT INTO location_history (t, received_at, facility_id, gateway_id, tag_id, room_id, floor, x, y, accuracy_m, fix, battery_pct)
     SELECT t, t + interval '1 second', 'demo', 'gw-1', w.tag_id, 'demo/PACU-1', 0, 10, 10, 0.5, 'position', 12
@@ -42,13 +43,15 @@ beforeAll(async () => {
   browser = await openBrowser()
 })
 afterAll(async () => {
+  if (chromiumPath === undefined) return
   await browser.close()
   await service.kill()
 })
 
-beforeEach(async () => {
-  page = await browser.newPage()
-  return async () => page.close()
+beforeEach(async ({ skip }) => {
+  skip(chromiumPath === undefined, noChromium)
+  page = (await browser.open(service.http)).page
+  return async () => page.context().close()
 })
 
 const open = async (view: string): Promise<void> => {

@@ -67,7 +67,8 @@ export function Card(props: {
   return (
     <article class="card" aria-label="The chosen asset">
       <CloseButton />
-      <p class={`badge ${state}`}>
+      <p class="badge">
+        <span class={`dot ${state}`} aria-hidden="true" />
         {stateNames[state]}
         {location.isMoving === true && ageS !== null && ageS < 60 ? ', moving' : ''}
       </p>

@@ -42,7 +42,7 @@ export function App(): JSX.Element {
         Skip to the content
       </a>
       <header class="top">
-        <a class="brand" href={linkTo('')} title="To the map">
+        <a class="brand" href={linkTo('')} aria-label={`${place?.facility.name ?? 'Where things are'}: map`}>
           <Mark />
           <span>{place?.facility.name ?? 'Where things are'}</span>
         </a>
