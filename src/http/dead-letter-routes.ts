@@ -15,9 +15,11 @@ import {
   replayDeadLetters,
 } from '../ingest/dead-letter-desk.ts'
 import type { Caller } from './access.ts'
+import { type Paged, cursorAfter, cursorParameter, cursorProblem, readCursor } from './cursor.ts'
 import type { HttpDatabase } from './database.ts'
+import { limitParameter } from './facilities.ts'
 import { storable } from './field-kinds.ts'
-import { Problem, fieldProblem } from './problem.ts'
+import { Problem } from './problem.ts'
 import { type ApiPart, type Route, defineRoute } from './route.ts'
 import { spanParameters } from './span.ts'
 
@@ -72,14 +74,8 @@ const querySchema = z.strictObject({
     .optional(),
   since: spanParameters.from.describe('received at or after: a time with its offset'),
   until: spanParameters.to.describe('received before: a time with its offset'),
-  limit: z
-    .preprocess(
-      (value) => (typeof value === 'string' && /^\d{1,9}$/u.test(value) ? Number(value) : value),
-      z.int().min(1).max(mostPerPage),
-    )
-    .describe(`a whole number from 1 to ${mostPerPage}`)
-    .default(50),
-  cursor: z.string().min(1).max(200).describe('nextCursor of the page before').optional(),
+  limit: limitParameter(mostPerPage, 50),
+  cursor: cursorParameter,
 })
 
 /** `replay` gives undefined while the service starts. */
@@ -106,7 +102,7 @@ const listRoute = (database: HttpDatabase): Route =>
     answers: { 200: { description: 'A page of dead letters.', schema: pageSchema } },
     problems: [],
     async handle({ query, caller }) {
-      const { reason, topic, replayed, since, until, limit, cursor } = query
+      const { reason, topic, replayed, since, until, limit } = query
       const rest = {
         ...(topic === undefined ? {} : { topic }),
         ...(replayed === undefined ? {} : { isReplayed: replayed === 'true' }),
@@ -114,7 +110,7 @@ const listRoute = (database: HttpDatabase): Route =>
         ...(typeof until === 'string' ? { until: new Date(until) } : {}),
       }
       const filter = { ...rest, ...(reason === undefined ? {} : { reason }) }
-      const after = cursor === undefined ? undefined : readCursor(cursor)
+      const after = letterAfter(query)
       return database.lend(async (pool) => {
         const found = await listDeadLetters(pool, filter, limit + 1, after)
         const shown = found.slice(0, limit)
@@ -125,7 +121,7 @@ const listRoute = (database: HttpDatabase): Route =>
           body: {
             items: shown.map((letter) => headOf(letter, withheld.has(letter.id))),
             reasons: after === undefined ? await countDeadLetters(pool, rest) : null,
-            nextCursor: last === undefined ? null : cursorAfter(last),
+            nextCursor: last === undefined ? null : cursorAfter(query, [String(last.receivedAtUs), last.id]),
           },
         }
       })
@@ -233,18 +229,13 @@ function letterOf(letter: DeadLetter, isWithheld: boolean): z.output<typeof lett
   }
 }
 
-const cursorAfter = ({ receivedAtUs, id }: DeadLetterHead): string =>
-  Buffer.from(JSON.stringify([receivedAtUs, id])).toString('base64url')
-
-const cursorSchema = z.tuple([z.number(), z.uuid()])
-
-function readCursor(cursor: string): Pick<DeadLetterHead, 'receivedAtUs' | 'id'> {
-  try {
-    const [receivedAtUs, id] = cursorSchema.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString()))
-    return { receivedAtUs, id }
-  } catch {
-    throw fieldProblem('invalid-parameter', [
-      { field: 'cursor', in: 'query', detail: 'is not one that this service gave' },
-    ])
-  }
+/** Where a page ended: keys of the query's cursor → the letter. */
+function letterAfter(query: Paged): Pick<DeadLetterHead, 'receivedAtUs' | 'id'> | undefined {
+  if (query.cursor === undefined) return undefined
+  const [receivedAt = '', id = ''] = readCursor(query, 2)
+  const parsed = placeSchema.safeParse({ receivedAtUs: Number(receivedAt), id })
+  if (!parsed.success) throw cursorProblem('is not one that this service gave')
+  return parsed.data
 }
+
+const placeSchema = z.object({ receivedAtUs: z.int().min(0), id: z.uuid() })

@@ -6,7 +6,7 @@
  */
 import { z } from 'zod'
 import type { HttpDatabase } from './database.ts'
-import { type AskedFacility, facilityAsked, facilityParameter } from './facility.ts'
+import { type Facilities, type Facility, facilityParameter } from './facilities.ts'
 import { Problem } from './problem.ts'
 import { type ApiPart, type Route, defineRoute } from './route.ts'
 import { type Span, type SpanLimits, spanAsked, spanParameters } from './span.ts'
@@ -43,7 +43,7 @@ export const yesNo = optional(z.boolean())
 type Shape = Readonly<Record<string, z.ZodType>>
 
 interface AskedReport<Takes extends Shape> {
-  readonly facility: AskedFacility
+  readonly facility: Facility
   /** Undefined in a report about now. */
   readonly span: Span
   readonly query: { readonly [Name in keyof Takes]: z.output<Takes[Name]> }
@@ -70,7 +70,7 @@ export interface ReportSpec<Takes extends Shape> {
 }
 
 export interface Report {
-  readonly route: (database: HttpDatabase) => Route
+  readonly route: (database: HttpDatabase, facilities: Facilities) => Route
   readonly schemas: ApiPart['schemas']
 }
 
@@ -109,7 +109,7 @@ export function defineReport<Takes extends Shape>(spec: ReportSpec<Takes>): Repo
   })
   const selected = Object.entries(columns).map(([key, { sql }]) => `${sql} AS "${key}"`)
 
-  const route = (database: HttpDatabase): Route =>
+  const route = (database: HttpDatabase, facilities: Facilities): Route =>
     defineRoute({
       method: 'GET',
       path: `/reports/${path}`,
@@ -126,7 +126,7 @@ export function defineReport<Takes extends Shape>(spec: ReportSpec<Takes>): Repo
         const asked = rest as AskedReport<Takes>['query'] & { from?: unknown; to?: unknown }
         // First what can be refused without asking the database.
         const asOf = span === undefined ? undefined : spanAsked(asked, span(asked))
-        const facility = await facilityAsked(database, code)
+        const facility = await facilities.resolve(code)
         const parameters: unknown[] = []
         const { each, from, order } = spec.sql({
           facility,
@@ -144,7 +144,7 @@ export function defineReport<Takes extends Shape>(spec: ReportSpec<Takes>): Repo
         return {
           status: 200,
           body: {
-            facility: facility.facility,
+            facility: facility.code,
             timezone: facility.timezone,
             at: new Date(),
             ...asOf,

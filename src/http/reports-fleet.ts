@@ -40,7 +40,7 @@ const utilisation = defineReport({
     lastUsedAt: instant.orNull('u.last_used_at', 'in the span; null: not used in it'),
   },
   sql: ({ facility, span, query, put }) => ({
-    from: `fleet_use(${put(facility.facility)}, ${put(span.from)}, ${put(span.to)}, ${put(query.by.toUpperCase())}) u`,
+    from: `fleet_use(${put(facility.code)}, ${put(span.from)}, ${put(span.to)}, ${put(query.by.toUpperCase())}) u`,
     order: 'u.used_pct, u.longest_idle DESC, u.asset_tag_number, u.asset_id',
   }),
 })
@@ -67,7 +67,7 @@ const rightSize = defineReport({
     trackedShare: figure('s.tracked_share', 'of the assets of the kind, those with any use in the data'),
   },
   sql: ({ facility, span, query, put }) => ({
-    from: `right_size(${put(facility.facility)}, ${put(span.from)}, ${put(span.to)}, ${put(query.by.toUpperCase())}) s`,
+    from: `right_size(${put(facility.code)}, ${put(span.from)}, ${put(span.to)}, ${put(query.by.toUpperCase())}) s`,
     order: 's.spare DESC NULLS LAST, s.device_category, s.device_subcategory',
   }),
 })
@@ -95,7 +95,7 @@ const missing = defineReport({
   },
   sql: ({ facility, query, put }) => ({
     from: `missing_assets(${put(query.factor)}::float8) m JOIN rtls.assets a ON a.id = m.asset_id
-      WHERE ${ofFacility('a.current_facility_id', put(facility.facility))}`,
+      WHERE ${ofFacility('a.current_facility_id', put(facility.code))}`,
     order: 'm.overdue_factor DESC NULLS FIRST, m.last_seen NULLS FIRST, m.asset_id',
   }),
 })
@@ -125,7 +125,7 @@ const parLevels = defineReport({
   },
   sql: ({ facility, put }) => ({
     each: 'rtls.par_status',
-    from: `each p JOIN rtls.rooms r ON r.id = p.room_id WHERE ${ofFacility('r.facility_id', put(facility.facility))}`,
+    from: `each p JOIN rtls.rooms r ON r.id = p.room_id WHERE ${ofFacility('r.facility_id', put(facility.code))}`,
     order:
       'p.lacking DESC, p.surplus DESC NULLS LAST, p.room_name, p.room_id, p.device_category, p.device_subcategory',
   }),
@@ -161,7 +161,7 @@ const batteries = defineReport({
   },
   sql: ({ facility, query, put }) => ({
     from: `battery_forecast(${put(Math.round(query.lowPct))}) b JOIN rtls.assets a ON a.id = b.asset_id
-      WHERE ${ofFacility('a.current_facility_id', put(facility.facility))}
+      WHERE ${ofFacility('a.current_facility_id', put(facility.code))}
         ${query.withinDays === undefined ? '' : `AND (b.is_low OR b.days_left <= ${put(query.withinDays)}::float8)`}`,
     order: 'b.days_left NULLS LAST, b.battery_pct, b.asset_id, b.tag_id',
   }),
@@ -199,7 +199,7 @@ const maintenance = defineReport({
   sql: ({ facility, put }) => ({
     each: 'rtls.equipment_to_find',
     from: `each e JOIN rtls.assets a ON a.id = e.asset_id
-      WHERE ${ofFacility('a.current_facility_id', put(facility.facility))}`,
+      WHERE ${ofFacility('a.current_facility_id', put(facility.code))}`,
     order: 'e.criticality_level, e.days_overdue DESC NULLS LAST, e.asset_tag_number, e.reason',
   }),
 })
@@ -232,7 +232,7 @@ const gateways = defineReport({
     wrongClockPings: whole('g.wrong_clock_pings', 'pings whose time was impossible, and was replaced'),
   },
   sql: ({ facility, query, put }) => ({
-    from: `gateway_health(now(), ${put(query.minutes)} * INTERVAL '1 minute') g WHERE g.facility_code = ${put(facility.facility)}`,
+    from: `gateway_health(now(), ${put(query.minutes)} * INTERVAL '1 minute') g WHERE g.facility_code = ${put(facility.code)}`,
     order: `g.status = 'OK', g.gateway_id`,
   }),
 })

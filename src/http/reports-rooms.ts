@@ -1,6 +1,7 @@
 /** Reports about places: how full rooms were, how long equipment stayed, where on a floor it stood, what was where it must not be. */
 import { z } from 'zod'
 import { deviceCategories } from '../register/words.ts'
+import { floorParameter } from './facilities.ts'
 import { storable } from './field-kinds.ts'
 import { defineReport, figure, instant, localTime, number, seconds, text, whole } from './report.ts'
 
@@ -46,7 +47,7 @@ const occupancy = defineReport({
         : [`o.device_category = ${put(query.category)}::device_category`]),
     ]
     return {
-      from: `room_occupancy(${put(facility.facility)}, ${put(span.from)}, ${put(span.to)}, ${put(query.unit)}) o
+      from: `room_occupancy(${put(facility.code)}, ${put(span.from)}, ${put(span.to)}, ${put(query.unit)}) o
         WHERE ${where.length === 0 ? 'true' : where.join(' AND ')}`,
       order: 'o.bucket, o.room_name, o.room_id, o.device_category',
     }
@@ -81,7 +82,7 @@ const dwell = defineReport({
     longer: whole('d.longer', 'of more than a day'),
   },
   sql: ({ facility, span, query, put }) => ({
-    from: `dwell_distribution(${put(facility.facility)}, ${put(span.from)}, ${put(span.to)}, ${put(query.by.toUpperCase())}) d`,
+    from: `dwell_distribution(${put(facility.code)}, ${put(span.from)}, ${put(span.to)}, ${put(query.by.toUpperCase())}) d`,
     order: 'd.visits DESC, d.group_name, d.group_id',
   }),
 })
@@ -93,13 +94,7 @@ const heatMap = defineReport({
   description:
     'In squares of cellM metres; of the last 24 hours without from and to, of at most 31 days. An asset counts each minute where it was on average.',
   takes: {
-    floor: z
-      .preprocess(
-        (value) =>
-          typeof value === 'string' && /^-?\d{1,3}(?:\.\d{1,2})?$/u.test(value) ? Number(value) : value,
-        z.number(),
-      )
-      .describe('the number of a floor, such as 0, -1 or 2.5'),
+    floor: floorParameter,
     cellM: number(0.5, 50, 'the side of a square in metres').default(2),
     category,
   },
@@ -113,7 +108,7 @@ const heatMap = defineReport({
     accuracyM: figure.orNull('h.accuracy_m', 'where it exceeds the square, the map is finer than the truth'),
   },
   sql: ({ facility, span, query, put }) => ({
-    from: `heat_map(${put(facility.facility)}, ${put(query.floor)}::real, ${put(span.from)}, ${put(span.to)}, ${put(query.cellM)}::float8, ${put(query.category ?? null)}::device_category) h`,
+    from: `heat_map(${put(facility.code)}, ${put(query.floor)}::real, ${put(span.from)}, ${put(span.to)}, ${put(query.cellM)}::float8, ${put(query.category ?? null)}::device_category) h`,
     order: 'h.minutes DESC, h.cell_x, h.cell_y',
   }),
 })
@@ -136,7 +131,7 @@ const coverage = defineReport({
     accuracyM: figure.orNull('c.accuracy_m', 'of the last positions before, on average'),
   },
   sql: ({ facility, span, put }) => ({
-    from: `coverage_holes(${put(facility.facility)}, ${put(span.from)}, ${put(span.to)}) c`,
+    from: `coverage_holes(${put(facility.code)}, ${put(span.from)}, ${put(span.to)}) c`,
     order: 'c.elsewhere_share DESC, c.silences DESC, c.room_id',
   }),
 })
@@ -170,7 +165,7 @@ const restricted = defineReport({
       JOIN rtls.rooms r ON r.id = e.room_id
       JOIN rtls.facilities f ON f.id = r.facility_id
       LEFT JOIN rtls.alert_history h ON h.id = e.alert_id
-      WHERE f.facility_code = ${put(facility.facility)} AND e.entered_at < ${put(span.to)} AND e.left_at >= ${put(span.from)}
+      WHERE f.facility_code = ${put(facility.code)} AND e.entered_at < ${put(span.to)} AND e.left_at >= ${put(span.from)}
         ${query.room === undefined ? '' : `AND ${roomIs('e.room_id', put(query.room))}`}`,
     order: 'e.entered_at DESC, a.id, r.id',
   }),

@@ -174,7 +174,7 @@ function addApi(
     createStreamRoutes(live, facilities),
     createFindRoutes(locations, facilities, searching),
     createHistoryRoutes(database, locations),
-    createReportPart(database),
+    createReportPart(database, facilities),
     createPipelinePart(sources.status),
     createDeadLetterPart(database, sources.replay),
   ]

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { seedDatabase } from '../../src/seed/seed.ts'
-import { type TestBrowser, chromiumPath, noChromium, openBrowser } from '../support/browser.ts'
+import { type Tab, type TestBrowser, chromiumPath, noChromium, openBrowser } from '../support/browser.ts'
 import { queryOnce } from '../support/query.ts'
 import { settleRollups } from '../support/rollups.ts'
 import { type Service, openService } from '../support/service.ts'
@@ -16,6 +16,7 @@ const markup = '<img src=x onerror="document.title=\'run\'">'
 const { database } = useSuite()
 let service: Service
 let browser: TestBrowser
+let tab: Tab
 let page: Page
 
 const query = async (sql: string): Promise<Record<string, unknown>[]> => queryOnce(database.url, sql)
@@ -48,14 +49,13 @@ afterAll(async () => {
   await service.kill()
 })
 
-beforeEach(async ({ skip }) => {
+beforeEach(({ skip }) => {
   skip(chromiumPath === undefined, noChromium)
-  page = (await browser.open(service.http)).page
-  return async () => page.context().close()
 })
 
-const open = async (view: string): Promise<void> => {
-  await page.goto(`${service.http}/#/${view}`)
+const open = async (view: string, colorScheme: 'light' | 'dark' = 'light'): Promise<void> => {
+  tab = await browser.open(`${service.http}/#/${view}`, { colorScheme })
+  page = tab.page
 }
 const panel = (question: RegExp) => page.getByRole('region', { name: question })
 /** A screen reader's view of the page: what is serious of it fails. */
@@ -121,12 +121,12 @@ describe('Numbers', () => {
   })
 
   it.each(['light', 'dark'] as const)('can be read by everybody, in %s colours', async (colorScheme) => {
-    await page.emulateMedia({ colorScheme })
-    await open('numbers')
+    await open('numbers', colorScheme)
     await panel(/Which batteries are low/u)
       .getByRole('row', { name: /DEMO-PUMP-0001/u })
       .waitFor()
     expect(await seriousProblems()).toEqual([])
+    expect(tab.complaints()).toEqual([])
   })
 })
 
@@ -145,6 +145,7 @@ describe('Pipeline', () => {
       .locator('canvas')
       .waitFor()
     expect(await seriousProblems()).toEqual([])
+    expect(tab.complaints()).toEqual([])
   })
 
   it('shows a payload that is markup as text, and replays with the token of an operator', async () => {
@@ -161,6 +162,8 @@ describe('Pipeline', () => {
     await letters.getByRole('button', { name: 'Replay it' }).click()
     await letters.getByText('It is still bad').waitFor()
     expect(await page.title()).toMatch(/^Pipeline/u)
+    // Chromium itself tells of the 401 that asked for the token.
+    expect(tab.complaints().filter((line) => !line.includes('401'))).toEqual([])
 
     await letters.getByRole('button', { name: /was expected otherwise/u }).click()
     await letters.getByRole('region', { name: 'Payload' }).getByText('good now').waitFor()

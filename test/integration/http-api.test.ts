@@ -49,6 +49,22 @@ describe('the description', () => {
       'get /assets/{id}/location',
       'get /assets/{id}/trail',
       'get /assets/{id}/visits',
+      'get /reports/occupancy',
+      'get /reports/dwell',
+      'get /reports/heat-map',
+      'get /reports/coverage',
+      'get /reports/restricted',
+      'get /reports/utilisation',
+      'get /reports/right-size',
+      'get /reports/missing',
+      'get /reports/par-levels',
+      'get /reports/batteries',
+      'get /reports/maintenance',
+      'get /reports/gateways',
+      'get /pipeline',
+      'get /dead-letters',
+      'get /dead-letters/{id}',
+      'post /dead-letters/{id}/replay',
     ])
   })
 

@@ -119,7 +119,6 @@ function Field(props: {
                     return (
                       <td
                         key={bucketMs}
-                        class={average / field.most > 0.55 ? 'strong' : ''}
                         style={{ '--share': `${(100 * average) / field.most}%` }}
                         title={`${name}, ${clock.dateTime(bucketMs)}: ${number(average, 1)}`}
                       >
@@ -192,7 +191,7 @@ function fieldOf(rows: readonly Row[]): {
   }
   return {
     buckets,
-    rooms: [...rooms].map(([id, room]) => Object.assign({ id }, room)).toSorted((a, b) => b.sum - a.sum),
+    rooms: [...rooms].map(([id, room]) => ({ id, ...room })).toSorted((a, b) => b.sum - a.sum),
     categories: [...new Set(rows.map(({ category }) => category))].toSorted(),
     most,
   }

@@ -70,7 +70,7 @@ export function Plot(props: PlotProps): JSX.Element {
           y: { range: (_plot, _min, max) => [0, yMax ?? (max > 0 ? max * 1.08 : 1)] },
         },
         axes: [
-          { ...axis, grid: { show: false }, ...(isTime ? { values: timeTicks(clock) } : {}) },
+          { ...axis, grid: { show: false }, ...(isTime ? { space: 76, values: timeTicks(clock) } : {}) },
           { ...axis, size: 56, values: (_plot, ticks) => ticks.map((tick) => number(tick, 2)) },
         ],
         series: [
