@@ -120,7 +120,7 @@ export async function fillHospital(client: pg.Client, plan: HospitalPlan): Promi
 
 /** What is made of the minutes: hours, days. */
 export async function settleCoarseRollups(client: pg.Client): Promise<void> {
-  for (const rollup of ['location_1h', 'location_1d'])
+  for (const rollup of ['location_1h', 'location_1d', 'room_presence_1h'])
     await client.query(`CALL refresh_continuous_aggregate('${rollup}', NULL, NULL)`)
   await client.query('ANALYZE')
 }

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { useBiotrakr } from '../support/biotrakr.ts'
-import { pingsOf } from '../support/brute-force.ts'
+import { type Wearing, pingsOf } from '../support/brute-force.ts'
 import { shifted, storeBuilding, storePings, storeWearings, worlds } from '../support/hospital-world.ts'
 import { settleRollups } from '../support/rollups.ts'
 import { clockChanges } from '../support/time-zone.ts'
@@ -73,12 +73,20 @@ describe('room_occupancy', () => {
         async (world, change, before, asked) => {
           // On whole minutes a tag changes hands: a minute of two wearers counts for the last, which brute force need not know.
           const made = shifted(world, change - before * minuteMs)
-          const unchanged = made.wearings.slice(0, 2).map((worn) => ({ ...worn, to: null }))
-          const wearings = (asked.isReassigned ? made.wearings : unchanged).map((worn, index) => ({
-            ...worn,
-            from: index < 2 ? change - 9 * dayMs : Math.floor(worn.from / minuteMs) * minuteMs,
-            to: worn.to === null ? null : Math.floor(worn.to / minuteMs) * minuteMs,
-          }))
+          const unchanged = made.wearings
+            .slice(0, 2)
+            .map(({ tag, asset: wearer, from }) => ({ tag, asset: wearer, from, to: null }))
+          const wearings: Wearing[] = []
+          for (const [index, { tag, asset: wearer, from, to }] of (asked.isReassigned
+            ? made.wearings
+            : unchanged
+          ).entries())
+            wearings.push({
+              tag,
+              asset: wearer,
+              from: index < 2 ? change - 9 * dayMs : Math.floor(from / minuteMs) * minuteMs,
+              to: to === null ? null : Math.floor(to / minuteMs) * minuteMs,
+            })
           const valid = wearings.filter(({ from, to }) => to === null || to > from)
           const moved = { pings: made.pings, wearings: valid }
           await query('TRUNCATE location_history, tag_assignments, rollup_refresh_queue')

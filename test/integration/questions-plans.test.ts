@@ -106,3 +106,66 @@ describe('a question about rollups', () => {
     for (const { name } of pings) expect([...relationsOf(scans)]).not.toContain(name)
   })
 })
+
+/** The chunks of a hypertable or rollup. */
+async function chunksOf(relation: string): Promise<Set<string>> {
+  const chunks = await query<{ name: string }>(
+    `SELECT split_part(c::text, '.', 2) AS name FROM show_chunks('${relation}') c`,
+  )
+  return new Set(chunks.map(({ name }) => name))
+}
+
+/** Of which chunks a question reads how many rows, however deep in functions, by what the database counts itself. */
+async function readBy(sql: string): Promise<Map<string, number>> {
+  const counted = async (): Promise<Map<string, number>> => {
+    const tables = await query<{ name: string; rows: number }>(
+      `SELECT relname AS name, (seq_tup_read + coalesce(idx_tup_fetch, 0))::integer AS rows
+       FROM pg_stat_xact_all_tables WHERE relname ~ '^_hyper_'`,
+    )
+    return new Map(tables.map(({ name, rows }) => [name, rows]))
+  }
+  await query('BEGIN')
+  try {
+    // What earlier statements read may not have been handed in yet.
+    const before = await counted()
+    await query(sql)
+    const after = await counted()
+    const read = Array.from(after, ([name, rows]): [string, number] => [name, rows - (before.get(name) ?? 0)])
+    return new Map(read.filter(([, rows]) => rows > 0))
+  } finally {
+    await query('ROLLBACK')
+  }
+}
+
+describe('a question about all assets and a day', () => {
+  it('reads the hours, and neither a minute nor a ping', async () => {
+    const from = new Date(Math.floor(Date.now() / dayMs - 10) * dayMs)
+    const span = `'${from.toISOString()}', '${new Date(from.getTime() + dayMs).toISOString()}'`
+    const hours = await chunksOf('room_presence_1h')
+    for (const sql of [
+      `SELECT * FROM room_occupancy('h1', ${span})`,
+      `SELECT * FROM fleet_use('h1', ${span}, 'AWAY')`,
+    ]) {
+      const read = await readBy(sql)
+      expect([...read.keys()].filter((name) => !hours.has(name))).toEqual([])
+      // Eight tags were heard in each of the 24 hours of that day, and a few hours beside them share its chunk.
+      const rows = [...read.values()].reduce((sum, each) => sum + each, 0)
+      expect(rows).toBeGreaterThan(0)
+      expect(rows).toBeLessThanOrEqual(2 * 8 * 24)
+    }
+  })
+})
+
+describe('the last ping of a tag that has been silent for long', () => {
+  it('is looked for in the chunk of its day, not in every one since', async () => {
+    // T200 was heard on two days only, fifteen and three days ago.
+    const read = await readBy(`SELECT * FROM rtls.last_ping('T200', '-infinity', now() - interval '5 days')`)
+    const pings = await chunksOf('location_history')
+    expect([...read.keys()].filter((name) => pings.has(name)).length).toBeLessThanOrEqual(1)
+    const [found] = await query<{ ago: number }>(
+      `SELECT (extract(epoch FROM date_trunc('day', now(), 'UTC') - date_trunc('day', t, 'UTC')) / 86400)::integer AS ago
+       FROM rtls.last_ping('T200', '-infinity', now() - interval '5 days')`,
+    )
+    expect(found).toEqual({ ago: 15 })
+  })
+})
