@@ -10,7 +10,7 @@
 -- no policy may have rolled up yet are (as tag_last_known does), and the days that are still to be refreshed; before that
 -- location_1d names the day.
 CREATE OR REPLACE FUNCTION rtls.last_ping(tag text, since timestamptz, until timestamptz) RETURNS SETOF public.location_history
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan ROWS 1 AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan ROWS 1 AS $$
 DECLARE
     known_until timestamptz := date_trunc('day', now() - INTERVAL '4 days', 'UTC');
     readable text[] := CASE WHEN NOT has_table_privilege(session_user, 'public.location_history', 'SELECT')
