@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { type Config, secretEnvironment, secretToken } from './config-schema.ts'
 import { readDatabaseUrl } from './db/database-url.ts'
+import { percentDecoded } from './ops/percent.ts'
 import { whyUnreadable } from './ops/files.ts'
 import { type TlsFiles, readTlsFiles } from './ops/tls-files.ts'
 import { UserError } from './ops/user-error.ts'
@@ -132,4 +133,26 @@ export function filesOf(
     ...mqtt.users.map(({ passwordFile }) => passwordFile),
   ]
   return [...new Set(named.filter((file): file is string => file !== null && file !== ''))]
+}
+
+/** A shorter one would be found in every other word. */
+const shortestSecret = 8
+
+/** What must not be printed, in the forms in which it might be. */
+export function secretsIn({ mqtt, database, http }: Config): string[] {
+  const inUrls = [mqtt.url, database.url].flatMap((url) => {
+    if (url === null || !URL.canParse(url)) return []
+    const { password, searchParams } = new URL(url)
+    return [password, percentDecoded(password), searchParams.get('password') ?? '']
+  })
+  const all = [
+    ...inUrls,
+    mqtt.password,
+    database.password,
+    http.writeToken,
+    ...http.tokens.map(({ token }) => token),
+    ...mqtt.users.map(({ password }) => password),
+  ]
+  const long = all.filter((secret): secret is string => secret !== null && secret.length >= shortestSecret)
+  return [...new Set(long)]
 }

@@ -2,6 +2,7 @@
  * `rtls-ingest run`: the service in the foreground, until SIGTERM or SIGINT. A second signal ends it at once.
  * SIGHUP reads the configuration again.
  */
+import { secretsIn } from '../config-files.ts'
 import { loadConfig, redactUrl, type ConfigSources } from '../config.ts'
 import { type ConfigReload, openConfigReload } from '../config-reload.ts'
 import { type App, openApp } from '../app.ts'
@@ -12,13 +13,20 @@ import { createSupervisor } from '../ops/supervisor.ts'
 import { openTerminal } from '../ops/terminal.ts'
 
 const summaryEveryMs = 1000
+/** Every line is searched for each. */
+const mostSecrets = 1000
 
 /** Resolves after a clean stop. Errors: UserError for what the operator can mend. */
 export async function run(sources: ConfigSources): Promise<void> {
   const config = loadConfig(sources)
   const isHuman = process.stdout.isTTY && sources.environment.NODE_ENV !== 'production'
   const terminal = isHuman ? openTerminal(process.stdout) : undefined
-  const log = createLogger({ level: config.log.level, terminal: terminal?.stream })
+  let secrets = secretsIn(config)
+  const log = createLogger({
+    level: config.log.level,
+    terminal: terminal?.stream,
+    secrets: () => secrets,
+  })
   const stop = new AbortController()
   let fatal: Error | undefined
 
@@ -66,7 +74,11 @@ export async function run(sources: ConfigSources): Promise<void> {
       },
     })
     const running = app
-    reload = openConfigReload(sources, config, log, (next, renewal) => running.reload(next, renewal))
+    reload = openConfigReload(sources, config, log, (next, renewal) => {
+      // The old ones too: an error under way may still hold one.
+      secrets = [...new Set([...secretsIn(next), ...secrets])].slice(0, mostSecrets)
+      running.reload(next, renewal)
+    })
     supervisor.ready()
     log.info({ addresses: Object.fromEntries(app.addresses) }, 'running')
     if (terminal !== undefined) {

@@ -1,5 +1,6 @@
 /** How anybody of ours gets to an MQTT broker: the address, who we are there, and what a failed handshake means. */
 import type { IClientOptions } from 'mqtt'
+import { percentDecoded } from './percent.ts'
 import { explainTlsError } from './tls-errors.ts'
 import { type TlsFiles, readTlsFiles } from './tls-files.ts'
 
@@ -16,8 +17,8 @@ export function credentialsOf(address: BrokerAddress): IClientOptions {
   const { url, username, password } = address
   const inUrl = new URL(url)
   const isInUrl = inUrl.username !== ''
-  const user = isInUrl ? decodeURIComponent(inUrl.username) : username
-  const secret = isInUrl && inUrl.password !== '' ? decodeURIComponent(inUrl.password) : password
+  const user = isInUrl ? percentDecoded(inUrl.username) : username
+  const secret = isInUrl && inUrl.password !== '' ? percentDecoded(inUrl.password) : password
   const material = isTlsBroker(url) ? readTlsFiles(address, 'mqtt') : {}
   return {
     ...(user === null ? {} : { username: user }),

@@ -12,13 +12,25 @@ export interface LoggerOptions {
   readonly level: string
   /** Where a person reads: short lines go there. Undefined: JSON lines on standard output. */
   readonly terminal: Writable | undefined
+  /** What no line may hold, whoever put it there: a second line of defence behind those who do not. */
+  readonly secrets: () => readonly string[]
 }
 
-export function createLogger({ level, terminal }: LoggerOptions): Logger {
+const mask = '***'
+
+export function createLogger({ level, terminal, secrets }: LoggerOptions): Logger {
+  const hooks = { streamWrite: (line: string) => masked(line, secrets()) }
+  const serializers = { err: errorForLog }
   if (terminal === undefined)
-    return pino({ level, base: { service: 'rtls-ingest' }, timestamp: pino.stdTimeFunctions.isoTime })
+    return pino({
+      level,
+      base: { service: 'rtls-ingest' },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      hooks,
+      serializers,
+    })
   return pino(
-    { level },
+    { level, hooks, serializers },
     pretty({
       destination: terminal,
       sync: true,
@@ -28,4 +40,28 @@ export function createLogger({ level, terminal }: LoggerOptions): Logger {
       singleLine: true,
     }),
   )
+}
+
+function masked(line: string, secrets: readonly string[]): string {
+  let clean = line
+  for (const secret of secrets) {
+    clean = clean.replaceAll(secret, mask)
+    // As it stands in JSON.
+    const escaped = JSON.stringify(secret).slice(1, -1)
+    if (escaped !== secret) clean = clean.replaceAll(escaped, mask)
+  }
+  return clean
+}
+
+/** Not all that hangs on an error: the pool hangs the whole connection on it, and with that what it was made with. */
+function errorForLog(error: unknown): unknown {
+  if (!(error instanceof Error)) return error
+  const { code } = error as { code?: unknown }
+  return {
+    type: error.name,
+    message: error.message,
+    ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
+    stack: error.stack,
+    ...(error.cause instanceof Error ? { cause: errorForLog(error.cause) } : {}),
+  }
 }

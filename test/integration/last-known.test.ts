@@ -191,8 +191,10 @@ describe('the outline of a room', () => {
       () => undefined,
     )
     const seen: (readonly RoomOutline[])[] = []
-    const rooms = await openRooms(pool, createLogger({ level: 'silent', terminal: undefined }), (outlines) =>
-      seen.push(outlines),
+    const rooms = await openRooms(
+      pool,
+      createLogger({ level: 'silent', terminal: undefined, secrets: () => [] }),
+      (outlines) => seen.push(outlines),
     )
     try {
       expect(seen.at(-1)?.map(({ facilityId, floor, roomId }) => [facilityId, floor, roomId])).toEqual([
