@@ -191,7 +191,7 @@ function fieldOf(rows: readonly Row[]): {
   }
   return {
     buckets,
-    rooms: [...rooms].map(([id, room]) => ({ id, ...room })).toSorted((a, b) => b.sum - a.sum),
+    rooms: [...rooms].map(([id, room]) => Object.assign({ id }, room)).toSorted((a, b) => b.sum - a.sum),
     categories: [...new Set(rows.map(({ category }) => category))].toSorted(),
     most,
   }
