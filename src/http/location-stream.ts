@@ -142,8 +142,7 @@ function createEventStream(): { readonly body: Readable; readonly watcher: Watch
 const wearingsSql = `
   SELECT w.tag_id AS "tagId", w.asset_id AS "assetId",
     CASE WHEN isfinite(w.valid_from) THEN (EXTRACT(epoch FROM w.valid_from) * 1000000)::bigint::double precision END AS "fromUs"
-  FROM rtls.tag_assignments w JOIN rtls.assets a ON a.id = w.asset_id
-  WHERE a.organization_id = $1 AND a.deleted_at IS NULL AND w.valid_from <= now() AND coalesce(w.valid_to > now(), true)`
+  FROM rtls.tags_worn_now($1) w`
 
 const roomsSql = `SELECT r.id, ${roomSql} AS room FROM rtls.rooms r JOIN rtls.facilities f ON f.id = r.facility_id WHERE f.organization_id = $1`
 

@@ -4,7 +4,7 @@ import Ajv, { type ValidateFunction } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import { Registry } from 'prom-client'
 import { configSchema } from '../../src/config-schema.ts'
-import { type HttpOptions, type HttpSources, openHttpServer } from '../../src/http/server.ts'
+import { type HttpOptions, type HttpServer, type HttpSources, openHttpServer } from '../../src/http/server.ts'
 import { createHealth } from '../../src/ops/health.ts'
 import { openRecent } from '../../src/ops/recent.ts'
 import { statusOf } from '../../src/ops/status.ts'
@@ -30,6 +30,7 @@ export interface Ask {
 export interface HttpApi {
   readonly port: number
   readonly description: OpenApi
+  readonly live: HttpServer['live']
   ask(request: Ask | string): Promise<Reply>
   /** Fails when anything was told to the log as a mistake of ours. */
   close(): Promise<void>
@@ -100,6 +101,7 @@ export async function openHttpApi(
   return {
     port: server.port,
     description,
+    live: server.live,
     async ask(request) {
       const {
         method = 'GET',

@@ -1,6 +1,6 @@
 // Deliveries and pings for tests of single stages.
 import { createDecode, type DecodeLimits } from '../../src/ingest/decode.ts'
-import type { Decoded, Delivery } from '../../src/ingest/ping.ts'
+import type { Decoded, Delivery, Ping } from '../../src/ingest/ping.ts'
 
 export const limits: DecodeLimits = {
   maxMessageBytes: 1_048_576,
@@ -23,3 +23,31 @@ export function delivery(payload: unknown, topic = 'rtls/h1/gw-1/pings', at = re
 export function decoded(payload: unknown, topic?: string, more: Partial<DecodeLimits> = {}): Decoded {
   return createDecode({ ...limits, ...more })(delivery(payload, topic))
 }
+
+/** A ping as the writer has it: nothing said but what is given. */
+export const pingLike = (more: Partial<Ping>): Ping => ({
+  delivery: delivery(''),
+  index: 0,
+  tUs: receivedAtUs,
+  timeSource: 'device',
+  facilityId: 'h1',
+  gatewayId: 'gw-1',
+  tagId: 'TAG',
+  x: null,
+  y: null,
+  z: null,
+  longitude: null,
+  latitude: null,
+  floor: null,
+  roomId: null,
+  zone: null,
+  accuracyM: null,
+  rssiDbm: null,
+  batteryPct: null,
+  isMoving: null,
+  seq: null,
+  method: null,
+  fix: null,
+  props: null,
+  ...more,
+})
