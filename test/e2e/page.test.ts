@@ -8,6 +8,7 @@ import path from 'node:path'
 import type { AxeResults } from 'axe-core'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { openHttpApi, writeToken } from '../support/http-api.ts'
 import { type TestBrowser, chromiumPath, noChromium, openBrowser } from '../support/browser.ts'
 import { type Service, openService } from '../support/service.ts'
 import { type TcpProxy, openTcpProxy } from '../support/tcp-proxy.ts'
@@ -118,6 +119,20 @@ it('shows a name that wants to be markup as the text it is', async () => {
   await page.getByRole('button', { name, exact: true }).waitFor()
   expect(await page.locator('img, #page script').count()).toBe(0)
   expect(complaints()).toEqual([])
+})
+
+it('asks for a token where the API wants one, and says in words what still is wrong', async () => {
+  const api = await openHttpApi(undefined, { readAccess: 'token' })
+  try {
+    const { page } = await browser.open(`http://127.0.0.1:${api.port}`)
+    const dialog = page.getByRole('dialog', { name: 'A token, please' })
+    await dialog.getByLabel('Token').fill(writeToken)
+    await dialog.getByRole('button', { name: 'Use it' }).click()
+    await dialog.waitFor({ state: 'hidden' })
+    await page.getByRole('alert').getByText('The database cannot answer now').waitFor()
+  } finally {
+    await api.close()
+  }
 })
 
 it('says that the service is away, keeps what it showed, and goes on when it is back', async () => {

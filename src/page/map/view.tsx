@@ -159,7 +159,7 @@ export function MapView(): JSX.Element {
               class="violations"
               onClick={() => violations[0] !== undefined && go(violations[0])}
             >
-              {violations.length} where {violations.length === 1 ? 'it does' : 'they do'} not belong
+              {violations.length} out of place
             </button>
           )}
         </div>
