@@ -140,7 +140,7 @@ const shortestSecret = 8
 
 /** What must not be printed, in the forms in which it might be. */
 export function secretsIn({ mqtt, database, http }: Config): string[] {
-  const inUrls = [mqtt.url, database.url].flatMap((url) => {
+  const inUrls = [mqtt.url, database.url, http.databaseUrl].flatMap((url) => {
     if (url === null || !URL.canParse(url)) return []
     const { password, searchParams } = new URL(url)
     return [password, percentDecoded(password), searchParams.get('password') ?? '']

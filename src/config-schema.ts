@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import { formatsSchema } from './config-formats.ts'
 import { usersSchema } from './config-users.ts'
+import { asUrl, serversProblem } from './db/database-url.ts'
 
 const port = z.int().min(0).max(65_535)
 const positive = z.int().min(1)
@@ -20,6 +21,19 @@ export const isBrokerUrl = (value: string): boolean =>
 
 /** May be without a host: postgres:///rtls?host=/run/postgresql is a socket. */
 const isDatabaseUrl = (value: string): boolean => hasScheme(value, ['postgres:', 'postgresql:'])
+
+/** Several servers, postgres://a:5432,b:5432/rtls, become libpq's other form of it, which is a URL. */
+const databaseUrl = (example: string) =>
+  z
+    .string()
+    .transform(asUrl)
+    .refine(isDatabaseUrl, `expected a URL such as ${example}`)
+    .superRefine((value, context) => {
+      const problem = isDatabaseUrl(value) ? serversProblem(value) : undefined
+      if (problem !== undefined) context.addIssue({ code: 'custom', message: problem })
+    })
+    .nullable()
+    .default(null)
 
 const url = (isValid: (value: string) => boolean, example: string) =>
   z.string().refine(isValid, `expected a URL such as ${example}`).nullable().default(null)
@@ -89,7 +103,7 @@ export const configSchema = z.strictObject({
       .default([]),
   }),
   database: section({
-    url: url(isDatabaseUrl, 'postgres://user@host:5432/rtls'),
+    url: databaseUrl('postgres://user@host:5432/rtls'),
     password: optionalText,
     ...tlsFiles,
     migrate: z.boolean().default(true),
@@ -133,7 +147,7 @@ export const configSchema = z.strictObject({
     readAccess: z.enum(['auto', 'token']).default('auto'),
     writeToken: secretToken.nullable().default(null),
     tokens: z.array(httpToken).default([]),
-    databaseUrl: url(isDatabaseUrl, 'postgres://reader@host:5432/rtls'),
+    databaseUrl: databaseUrl('postgres://reader@host:5432/rtls'),
     maxStreams: z.int().min(0).max(10_000).default(100),
     queryTimeoutMs: positive.default(5000),
     maxBodyBytes: z.int().min(1024).max(16_777_216).default(262_144),

@@ -22,6 +22,7 @@ import {
   secretKeys,
 } from './config-schema.ts'
 import { checkUsers } from './config-users.ts'
+import { readDatabaseUrl } from './db/database-url.ts'
 import { whyUnreadable } from './ops/files.ts'
 import { UserError, messageOf } from './ops/user-error.ts'
 
@@ -237,11 +238,16 @@ function deepFreeze<T>(value: T): T {
   return Object.freeze(value)
 }
 
-/** A URL for people and logs: without password and query. */
+/** A URL for people and logs: without password and query, but with all servers that it names. */
 export function redactUrl(url: string): string {
   if (!URL.canParse(url)) return '(not a URL)'
   const parsed = new URL(url)
+  const { candidates } = readDatabaseUrl(url)
+  const servers = candidates.map(({ host, port }) => `${host}:${port}`).join(',')
   if (parsed.password !== '') parsed.password = '***'
   parsed.search = ''
-  return parsed.href
+  const place = parsed.username === '' ? '//' : '@'
+  return candidates.length === 0
+    ? parsed.href
+    : parsed.href.replace(`${place}${parsed.host}`, `${place}${servers}`)
 }

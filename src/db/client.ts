@@ -1,6 +1,7 @@
 /**
  * The one way in which a connection to a database is made: with the certificates as they are in their files now, and with errors
- * of TLS in words that name the file and the remedy (the code stays, so that failure.ts judges them as ever).
+ * of TLS in words that name the file and the remedy (the code stays, so that failure.ts judges them as ever). Of several servers
+ * it is the one that takes writes: asked anew for each connection, so that a fail-over needs nobody.
  */
 import type { ConnectionOptions } from 'node:tls'
 import pg from 'pg'
@@ -8,6 +9,7 @@ import { explainTlsError } from '../ops/tls-errors.ts'
 import { readTlsFiles } from '../ops/tls-files.ts'
 import { UserError, messageOf } from '../ops/user-error.ts'
 import { type DatabaseUrl, readDatabaseUrl } from './database-url.ts'
+import { chooseServer } from './servers.ts'
 
 /** For failure.ts: an operator is needed. */
 const certificateCode = 'ERR_TLS_FILES'
@@ -21,11 +23,14 @@ export class DatabaseClient extends pg.Client {
   readonly #place: DatabaseUrl
   /** Told by `connect`: a constructor that throws would throw into a timer of the pool's. */
   readonly #problem: Error | undefined
+  readonly #config: pg.ClientConfig
 
   constructor(config: pg.ClientConfig & { readonly connectionString: string }) {
     const place = readDatabaseUrl(config.connectionString)
     const { ssl, problem } = tlsOf(place)
-    super({ ...config, connectionString: place.url, ...(ssl === undefined ? {} : { ssl }) })
+    const complete = { ...config, connectionString: place.url, ...(ssl === undefined ? {} : { ssl }) }
+    super(complete)
+    this.#config = complete
     this.#place = place
     this.#problem = problem
   }
@@ -53,6 +58,11 @@ export class DatabaseClient extends pg.Client {
   async #open(): Promise<this> {
     if (this.#problem !== undefined) throw this.#problem
     try {
+      if (this.#place.candidates.length > 0) {
+        const { host, port } = await chooseServer(this.#place, this.#config)
+        this.host = host
+        this.port = port
+      }
       await super.connect()
       return this
     } catch (error) {

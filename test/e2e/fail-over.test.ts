@@ -62,3 +62,34 @@ it('a changed password, a fail-over and a crash of the server lose nothing and s
   expect(await service.atRest(40)).toMatchObject({ committed: 40, duplicates: 0, deadLettered: 0 })
   expect(await storedIn(standby.adminUrl)).toEqual({ n: 40, different: 40 })
 })
+
+it('a DATABASE_URL of two servers follows the primary, and nothing is lost or stored twice', async () => {
+  const primary = await openPostgresServer()
+  await queryOnce(primary.adminUrl, "CREATE ROLE rtls SUPERUSER LOGIN PASSWORD 'one'")
+  const broker = await openTestBroker('mosquitto')
+  closers.push(async () => broker.stop())
+  const publisher = await openPublisher(broker.url)
+  closers.push(async () => publisher.close())
+  // Before the service runs: what is not in the copy comes by replication.
+  const standby = await primary.openStandby()
+  const service = await openService({
+    mqttUrl: broker.url,
+    // The standby first: it answers, and is not the one.
+    databaseUrl: `postgres://rtls:one@127.0.0.1:${standby.port},127.0.0.1:${primary.port}/rtls`,
+  })
+  closers.push(async () => void (await service.kill('SIGKILL')))
+  const publish = async (from: number): Promise<void> =>
+    publisher.publish('rtls/h1/gw-1/pings', message(from, 10))
+  await publish(0)
+  await service.atRest(10)
+  await waitFor(async () => (await storedIn(standby.adminUrl)).n === 10, { what: 'the standby to catch up' })
+
+  primary.stop('immediate')
+  await publish(10)
+  await waitFor(async () => (await service.readyz()).body.includes('"component":"writer"'), {
+    what: 'the writer to say that it waits',
+  })
+  standby.promote()
+  expect(await service.atRest(20)).toMatchObject({ committed: 20, duplicates: 0, deadLettered: 0 })
+  expect(await storedIn(standby.adminUrl)).toEqual({ n: 20, different: 20 })
+})

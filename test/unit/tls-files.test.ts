@@ -121,6 +121,8 @@ it('files of the database go into its URL, as libpq names them, and ask for the 
     check: 'full',
     files: { caFile: '/ca.pem', ...ours },
     host: 'd',
+    candidates: [],
+    mustBeWritable: true,
   })
 })
 
