@@ -28,7 +28,12 @@ export class DatabaseClient extends pg.Client {
   constructor(config: pg.ClientConfig & { readonly connectionString: string }) {
     const place = readDatabaseUrl(config.connectionString)
     const { ssl, problem } = tlsOf(place)
-    const complete = { ...config, connectionString: place.url, ...(ssl === undefined ? {} : { ssl }) }
+    const complete = {
+      ...config,
+      options: inPublic(config.options),
+      connectionString: place.url,
+      ...(ssl === undefined ? {} : { ssl }),
+    }
     super(complete)
     this.#config = complete
     this.#place = place
@@ -70,6 +75,10 @@ export class DatabaseClient extends pg.Client {
     }
   }
 }
+
+/** Of a user who is called as a schema is (rtls), PostgreSQL would look there first, and find views where we mean tables. */
+const inPublic = (options = ''): string =>
+  options.includes('search_path') ? options : `${options} -c search_path=public`.trimStart()
 
 function tlsOf({ check, files }: DatabaseUrl): { ssl?: ConnectionOptions; problem?: Error } {
   if (check === undefined) return {}
