@@ -4,15 +4,19 @@ import { execFileSync } from 'node:child_process'
 import {
   appendFileSync,
   chmodSync,
+  chownSync,
+  copyFileSync,
   existsSync,
   mkdtempSync,
   readdirSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { TestRunner, onTestFinished } from 'vitest'
+import type { Issued } from './certificates.ts'
 import { atProcessEnd } from './process-end.ts'
 import { queryOnce } from './query.ts'
 import { freePort } from './free-port.ts'
@@ -36,11 +40,23 @@ host all postgres 127.0.0.1/32 trust
 host all all 127.0.0.1/32 scram-sha-256
 `
 
+/** Users other than the superuser must come over TLS, with a certificate that names them. */
+const hbaOfCertificates = `local all all trust
+local replication all trust
+host all postgres 127.0.0.1/32 trust
+hostssl all all 127.0.0.1/32 cert
+`
+
+/** The server's certificate, and whose certificates it takes. */
+export interface ServerTls extends Issued {
+  readonly caFile: string
+}
+
 /**
  * Opens a server with an empty database `rtls` that has the extension; it is removed with its standby when the test has finished.
  * Where none is installed the running test is skipped.
  */
-export async function openPostgresServer(): Promise<PostgresServer> {
+export async function openPostgresServer(tls?: ServerTls): Promise<PostgresServer> {
   const bin = findServer()
   if (bin === undefined) return skipTest('no PostgreSQL server with TimescaleDB is installed')
   const run = runner(bin)
@@ -59,7 +75,8 @@ password_encryption = 'scram-sha-256'
 shared_buffers = 32MB
 `,
   )
-  writeFileSync(path.join(dataDir, 'pg_hba.conf'), hba)
+  writeFileSync(path.join(dataDir, 'pg_hba.conf'), tls === undefined ? hba : hbaOfCertificates)
+  if (tls !== undefined) turnOnTls(dataDir, tls)
   const server = serverIn(dataDir, run, await freePort())
   const remove = (): void => {
     for (const each of ['primary', 'standby'])
@@ -79,6 +96,20 @@ shared_buffers = 32MB
   await queryOnce(server.adminUrl.replace(/rtls$/u, 'postgres'), 'CREATE DATABASE rtls')
   await queryOnce(server.adminUrl, 'CREATE EXTENSION timescaledb')
   return server
+}
+
+/** The server reads its key only when it owns it and nobody else may. */
+function turnOnTls(dataDir: string, tls: ServerTls): void {
+  const { uid, gid } = statSync(dataDir)
+  const files = { ssl_cert_file: tls.certFile, ssl_key_file: tls.keyFile, ssl_ca_file: tls.caFile }
+  const lines = Object.entries(files).map(([setting, file]) => {
+    const copy = path.join(dataDir, `${setting}.pem`)
+    copyFileSync(file, copy)
+    chmodSync(copy, 0o600)
+    chownSync(copy, uid, gid)
+    return `${setting} = '${copy}'`
+  })
+  appendFileSync(path.join(dataDir, 'postgresql.conf'), `${['ssl = on', ...lines].join('\n')}\n`)
 }
 
 type Run = (program: string, ...args: string[]) => void
