@@ -29,9 +29,10 @@ export function Card(props: {
   readonly isFollowing: boolean
   readonly onFollow: (isFollowing: boolean) => void
   readonly isTrailShown: boolean
+  readonly roomName: (roomId: string) => string | undefined
   readonly onTrail: (trail: Trail | undefined) => void
 }): JSX.Element {
-  const { assetId, live, nowMs, isViolation, isFollowing, onFollow, isTrailShown, onTrail } = props
+  const { assetId, live, nowMs, isViolation, isFollowing, onFollow, isTrailShown, roomName, onTrail } = props
   const { facility, clock } = usePlace()
   const id = encodeURIComponent(assetId)
   const asked = useQuery<Location>(`/assets/${id}/location`, 10_000)
@@ -96,7 +97,7 @@ export function Card(props: {
           Where was it?
         </button>
       </div>
-      {isTrailShown && <TrailSlider assetId={assetId} nowMs={nowMs} onTrail={onTrail} />}
+      {isTrailShown && <TrailSlider {...{ assetId, nowMs, roomName, onTrail }} />}
       <dl class="facts">
         {facts.map(([title, value]) =>
           value === null || value === undefined || value === '' ? null : (

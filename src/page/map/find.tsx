@@ -15,7 +15,7 @@ import { agoWords, placeOf } from './words.ts'
 
 interface Found extends Location {
   readonly distanceM?: number | null
-  readonly floorsAway?: number
+  readonly floorsAway?: number | null
 }
 
 export interface Here {
@@ -167,7 +167,7 @@ function Result({ item }: { readonly item: Found }): JSX.Element {
   const state = stateOf(item)
   const distance =
     item.distanceM === undefined || item.distanceM === null
-      ? item.floorsAway === undefined || item.floorsAway === 0
+      ? item.floorsAway === undefined || item.floorsAway === null || item.floorsAway === 0
         ? undefined
         : `${item.floorsAway} ${item.floorsAway === 1 ? 'floor' : 'floors'} away`
       : `${number(item.distanceM)} m away`
@@ -188,15 +188,18 @@ function Result({ item }: { readonly item: Found }): JSX.Element {
 function pathOf(typed: string, facility: string, here: Here): string {
   const text = typed.trim()
   const asksNearest = /^(?:the )?(?:nearest|closest|next|free)\b/iu.test(text)
-  if (!asksNearest) return withQuery('/find', { q: text, facility, limit: 8 })
   const kind = text
     .replaceAll(/\b(?:the|a|an|nearest|closest|next|free)\b/giu, ' ')
     .replace(/\b(?:that|which)\b.*$/iu, ' ')
     .replaceAll(/\s+/gu, ' ')
     .trim()
-  const from = here.room === null ? { floor: here.floor, x: here.x, y: here.y } : { room: here.room }
+  if (!asksNearest || kind === '') return withQuery('/find', { q: text, facility, limit: 8 })
+  const from =
+    here.room === null ? { floor: here.floor, x: metres(here.x), y: metres(here.y) } : { room: here.room }
   return withQuery('/nearest', { facility, q: kind, free: true, limit: 8, ...from })
 }
+
+const metres = (value: number): number => Math.round(value * 10) / 10
 
 const isTyping = (target: EventTarget | null): boolean =>
   target instanceof HTMLInputElement ||

@@ -12,11 +12,11 @@ import { type Trail, type TrailPoint, pointAt } from './draw-trail.ts'
 import { floorName } from './words.ts'
 
 interface Step {
-  readonly t: string
-  readonly x: number | null
-  readonly y: number | null
+  readonly at: string
+  readonly x: number
+  readonly y: number
   readonly floor: number | null
-  readonly roomName?: string | null
+  readonly roomId: string | null
 }
 
 const hours = [
@@ -28,9 +28,11 @@ const hours = [
 export function TrailSlider(props: {
   readonly assetId: string
   readonly nowMs: number
+  /** Of a room of the floor that is shown. */
+  readonly roomName: (roomId: string) => string | undefined
   readonly onTrail: (trail: Trail | undefined) => void
 }): JSX.Element {
-  const { assetId, nowMs, onTrail } = props
+  const { assetId, nowMs, roomName, onTrail } = props
   const { floor } = usePlace()
   const { params } = useRoute()
   const span = hours.find(([value]) => String(value) === params.get('trail'))?.[0] ?? 8
@@ -45,7 +47,7 @@ export function TrailSlider(props: {
   const trail = useQuery<{ readonly items: readonly Step[] }>(path)
   const [atMs, setAtMs] = useState(toMs)
   useEffect(() => setAtMs(toMs), [toMs])
-  const points = useMemo(() => (trail.data?.items ?? []).flatMap(pointOf), [trail.data])
+  const points = useMemo(() => (trail.data?.items ?? []).map(pointOf), [trail.data])
 
   useEffect(() => {
     onTrail(floor === undefined || points.length === 0 ? undefined : { points, floor: floor.floor, atMs })
@@ -74,7 +76,7 @@ export function TrailSlider(props: {
         empty={`It was not heard in the last ${span} h. Try a longer time.`}
         lines={3}
       >
-        {({ items }) => <Slider items={items} {...{ fromMs, toMs, atMs }} onMove={moveTo} />}
+        {({ items }) => <Slider {...{ items, fromMs, toMs, atMs, roomName }} onMove={moveTo} />}
       </Show>
     </section>
   )
@@ -82,19 +84,20 @@ export function TrailSlider(props: {
 
 function Slider(props: {
   readonly items: readonly Step[]
+  readonly roomName: (roomId: string) => string | undefined
   readonly fromMs: number
   readonly toMs: number
   readonly atMs: number
   readonly onMove: (atMs: number) => void
 }): JSX.Element {
-  const { items, fromMs, toMs, atMs, onMove } = props
+  const { items, roomName, fromMs, toMs, atMs, onMove } = props
   const { clock, facility } = usePlace()
   const id = useId()
-  const step = items.findLast(({ t }) => Date.parse(t) <= atMs) ?? items[0]
+  const step = items.findLast(({ at }) => Date.parse(at) <= atMs) ?? items[0]
   const words =
     step === undefined
       ? ''
-      : `${step.roomName ?? 'outside every room'}, ${floorName(facility.floors, step.floor)}`
+      : `${roomName(step.roomId ?? '') ?? 'between rooms'}, ${floorName(facility.floors, step.floor)}`
   return (
     <>
       <label for={id}>
@@ -118,6 +121,6 @@ function Slider(props: {
   )
 }
 
-function pointOf({ t, x, y, floor }: Step): TrailPoint[] {
-  return x === null || y === null ? [] : [{ atMs: Date.parse(t), x, y, floor }]
+function pointOf({ at, x, y, floor }: Step): TrailPoint {
+  return { atMs: Date.parse(at), x, y, floor }
 }

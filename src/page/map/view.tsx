@@ -103,6 +103,7 @@ export function MapView(): JSX.Element {
             isFollowing={isFollowing}
             onFollow={setIsFollowing}
             isTrailShown={params.has('trail')}
+            roomName={(id) => shapes.find(({ room }) => room.id === id)?.room.name}
             onTrail={setTrail}
           />
         )}
