@@ -146,6 +146,7 @@ it('asks for a token where the API wants one, and says in words what still is wr
     await dialog.getByRole('button', { name: 'Use it' }).click()
     await dialog.waitFor({ state: 'hidden' })
     await page.getByRole('alert').getByText('The database cannot answer now').waitFor()
+    expect(await page.evaluate<string>(`sessionStorage.getItem('rtls-token')`)).toBe(writeToken)
   } finally {
     await api.close()
   }

@@ -20,15 +20,6 @@ export function keepToken(value: string): void {
   token.set(value)
 }
 
-export function forgetToken(): void {
-  try {
-    sessionStorage.removeItem(key)
-  } catch {
-    // There is nothing kept.
-  }
-  token.set(null)
-}
-
 function read(): string | null {
   try {
     return sessionStorage.getItem(key)
