@@ -227,7 +227,7 @@ export function Batteries(): JSX.Element {
                   emptyOn === null ? (
                     'no trend yet'
                   ) : (
-                    <span class="asset">
+                    <span class="asset keep">
                       {emptyOn}
                       <small>{(daysLeft ?? 0) < 0 ? 'by now' : `in ${span((daysLeft ?? 0) * 86_400)}`}</small>
                     </span>
@@ -296,7 +296,7 @@ export function Maintenance(): JSX.Element {
                 title: 'Due',
                 value: ({ daysOverdue }) => (daysOverdue === null ? null : -daysOverdue),
                 show: ({ dueOn, daysOverdue }) => (
-                  <span class="asset">
+                  <span class="asset keep">
                     {dueOn ?? '–'}
                     {daysOverdue !== null && <small>{overdue(daysOverdue)}</small>}
                   </span>
