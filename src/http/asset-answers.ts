@@ -63,11 +63,16 @@ function select(name: string, column: string, kind: Kind): string {
   return `${value} AS "${name}"`
 }
 
+/** Where people are is in no answer of the API. */
+const isOfThings = (tag: string): string =>
+  `NOT EXISTS (SELECT FROM person_tags worn WHERE worn.tag_id = ${tag})`
+
 const currentTagsSql = `(
   SELECT coalesce(json_agg(json_build_object('tagId', w.tag_id, 'since',
       CASE WHEN isfinite(w.valid_from) THEN ${instantSql('w.valid_from')} END) ORDER BY w.valid_from, w.tag_id), '[]')
   FROM tag_assignments w
-  WHERE w.asset_id = c.id AND w.valid_from <= now() AND (w.valid_to IS NULL OR w.valid_to > now())) AS "currentTags"`
+  WHERE w.asset_id = c.id AND w.valid_from <= now() AND (w.valid_to IS NULL OR w.valid_to > now())
+    AND ${isOfThings('w.tag_id')}) AS "currentTags"`
 
 const homeRoomNameSql = '(SELECT r.room_name FROM rooms r WHERE r.id = c.home_room_id) AS "homeRoomName"'
 
@@ -81,7 +86,8 @@ const lastLocationSql = `(
     FROM asset_position(a) p
     LEFT JOIN rooms r ON r.id = p.room_id
     LEFT JOIN floors fl ON fl.id = r.floor_id
-    LEFT JOIN buildings b ON b.id = fl.building_id) AS l) AS "lastLocation"`
+    LEFT JOIN buildings b ON b.id = fl.building_id
+    WHERE ${isOfThings("coalesce(p.tag_id, '')")}) AS l) AS "lastLocation"`
 
 const currentTags = z
   .array(

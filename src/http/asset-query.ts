@@ -148,7 +148,8 @@ function filtersOf(query: AssetQuery, put: (value: unknown) => string): string[]
   refersTo('primary_custodian_id', 'users', 'username', query.custodian)
   if (query.tag !== undefined)
     filters.push(`a.id IN (SELECT w.asset_id FROM tag_assignments w WHERE w.tag_id = canonical_tag_id(${put(query.tag)})
-      AND w.valid_from <= now() AND (w.valid_to IS NULL OR w.valid_to > now()))`)
+      AND w.valid_from <= now() AND (w.valid_to IS NULL OR w.valid_to > now())
+      AND NOT EXISTS (SELECT FROM person_tags worn WHERE worn.tag_id = w.tag_id))`)
   if (query.assetTagNumber !== undefined) filters.push(`a.asset_tag_number = ${put(query.assetTagNumber)}`)
   return filters
 }

@@ -243,6 +243,15 @@ describe('/locations', () => {
   })
 })
 
+it('the register does not say either where people are, nor which tag they wear', async () => {
+  expect((await api.ask('/assets/PERSON')).body).toMatchObject({ currentTags: [], lastLocation: null })
+  expect(items(await api.ask('/assets?tag=P1'))).toEqual([])
+  expect((await api.ask('/assets/IP-001')).body).toMatchObject({
+    currentTags: [{ tagId: 'AC233FA1B2C3' }],
+    lastLocation: { roomName: 'ED Bay 3' },
+  })
+})
+
 it('confidence is what the function of the database says', async () => {
   const [row] = await queryOnce<{
     wrong: { fix: never; accuracy: number | null; age: number; confidence: number }[]
