@@ -30,7 +30,7 @@ export interface Server {
 const parameters = ['ssl', 'sslmode', 'sslrootcert', 'sslcert', 'sslkey'] as const
 const usualPort = 5432
 /** libpq's other choices are for readers that want a standby, and nobody here does. */
-const sessions: readonly (string | null)[] = [null, 'any', 'read-write', 'primary']
+const sessions: ReadonlySet<string | null> = new Set([null, 'any', 'read-write', 'primary'])
 
 /**
  * A list of servers, postgres://user@a:5432,b:5432/rtls, in the other form that libpq has for it, which is a URL:
@@ -61,7 +61,7 @@ export function serversProblem(url: string): string | undefined {
   if (hostname.includes(',')) return 'several servers are written as postgres://user@a:5432,b:5432/rtls'
   const count = (name: string): number => (searchParams.get(name) ?? '').split(',').length
   if (count('port') > 1 && count('port') !== count('host')) return 'it names more ports than hosts, or fewer'
-  if (!sessions.includes(searchParams.get('target_session_attrs')))
+  if (!sessions.has(searchParams.get('target_session_attrs')))
     return 'target_session_attrs is read-write (the one server that takes writes; what it is without) or any'
   return undefined
 }
