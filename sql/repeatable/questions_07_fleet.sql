@@ -86,23 +86,6 @@ WHERE a.deleted_at IS NULL;
 COMMENT ON VIEW rtls.asset_locations IS
     'Every asset and where it is now, as asset_location_now says; without a ping the location is NULL.';
 
-CREATE OR REPLACE VIEW rtls.par_status WITH (security_barrier) AS
-SELECT p.room_id, r.room_name, p.device_category, p.device_subcategory, p.min_count, p.max_count, n.present, n.unsure,
-    CASE WHEN n.present < p.min_count THEN 'UNDER' WHEN n.present > p.max_count THEN 'OVER' ELSE 'OK' END AS status,
-    greatest(p.min_count - n.present, 0) AS lacking, greatest(n.present - p.max_count, 0) AS surplus, n.confidence
-FROM rtls.par_levels p
-JOIN rtls.rooms r ON r.id = p.room_id
-CROSS JOIN LATERAL (
-    SELECT count(*) AS present, count(*) FILTER (WHERE l.confidence < 0.25) AS unsure, min(l.confidence) AS confidence
-    FROM rtls.assets a CROSS JOIN LATERAL asset_location_now(a.id) l
-    WHERE a.deleted_at IS NULL AND a.current_facility_id = r.facility_id AND a.asset_status IN ('ACTIVE', 'IN_SERVICE')
-      AND a.device_category = p.device_category
-      AND (p.device_subcategory IS NULL OR a.device_subcategory = p.device_subcategory)
-      AND l.room_id = p.room_id
-    ) AS n;
-COMMENT ON VIEW rtls.par_status IS
-    'Par levels against what is there: UNDER, OK or OVER. present: usable assets last heard in the room; unsure: those of them with a confidence below 0.25 (a fix of 20 minutes ago, say); confidence: of the least sure. sql/queries/par-levels.sql';
-
 CREATE OR REPLACE FUNCTION rtls.use_spells(facility text, since timestamptz, until timestamptz, by_what text)
 RETURNS TABLE (asset_id text, from_t timestamptz, to_t timestamptz)
 LANGUAGE sql STABLE AS $$
