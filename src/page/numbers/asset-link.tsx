@@ -24,3 +24,17 @@ export function AssetLink({
     </span>
   )
 }
+
+export interface AssetRow {
+  readonly assetId: string
+  readonly assetTag: string
+  readonly name: string
+}
+
+/** The column of a table. */
+export const equipment = {
+  key: 'name',
+  title: 'Equipment',
+  value: ({ name }: AssetRow) => name,
+  show: (row: AssetRow) => <AssetLink {...row} />,
+}

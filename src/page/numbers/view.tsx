@@ -3,10 +3,12 @@ import type { JSX } from 'preact'
 import { Segments } from '../parts/choice.tsx'
 import { usePlace } from '../shell/place.ts'
 import { choose } from '../shell/route.ts'
-import { Batteries, Maintenance, Missing, ParLevels, Restricted } from './attention.tsx'
+import { Batteries, Missing, ParLevels } from './attention.tsx'
+import { Maintenance, Restricted } from './upkeep.tsx'
 import { Occupancy } from './occupancy.tsx'
 import { periods, usePeriod } from './report.ts'
-import { Dwell, RightSize, Utilisation } from './use.tsx'
+import { Dwell } from './dwell.tsx'
+import { RightSize, Utilisation } from './use.tsx'
 
 export function NumbersView(): JSX.Element {
   const { period } = usePeriod()

@@ -15,7 +15,7 @@ import { usePlace } from '../shell/place.ts'
 import { choose, useRoute } from '../shell/route.ts'
 import { useSignal } from '../shell/signal.ts'
 import { number } from '../shell/time.ts'
-import type { Status } from './status.tsx'
+import type { Status } from './data.ts'
 
 interface Head {
   readonly id: string

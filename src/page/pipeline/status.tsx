@@ -1,70 +1,14 @@
 /** Whether everything that was sent is stored, and how fast: the figures of the process that serves this page. */
 import type { JSX } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
-import { type Loaded, useQuery } from '../api/use-query.ts'
+import { type Loaded } from '../api/use-query.ts'
 import { Bar, Parts, Pill, type Tone } from '../parts/marks.tsx'
 import { Panel } from '../parts/panel.tsx'
 import { Plot } from '../parts/plot.tsx'
 import { Show } from '../parts/states.tsx'
-import { Table } from '../parts/table.tsx'
 import { usePlace } from '../shell/place.ts'
-import { number, span } from '../shell/time.ts'
-
-export interface Status {
-  readonly at: string
-  readonly version: string
-  readonly startedAt: string
-  readonly state: 'ready' | 'not ready'
-  readonly problems: readonly { readonly component: string; readonly problem: string }[]
-  readonly rates: {
-    readonly messagesPerS: number
-    readonly receivedPerS: number
-    readonly committedPerS: number
-  }
-  readonly history: readonly {
-    readonly at: string
-    readonly receivedPerS: number
-    readonly committedPerS: number
-  }[]
-  readonly lag: { readonly messages: number; readonly p50S: number; readonly p99S: number } | null
-  readonly totals: {
-    readonly messages: number
-    readonly qos0Messages: number
-    readonly received: number
-    readonly committed: number
-    readonly duplicates: number
-    readonly deadLettered: number
-  }
-  readonly deadLettered: readonly { readonly reason: string; readonly count: number }[]
-  readonly waiting: {
-    readonly buffered: number
-    readonly inFlight: number
-    readonly spooled: number
-    readonly unackedMessages: number
-    readonly isHeld: boolean
-    readonly waitingS: number | null
-  }
-  readonly spool: { readonly bytes: number; readonly maxBytes: number } | null
-  readonly broker: {
-    readonly isConnected: boolean
-    readonly sessionsLost: number
-    readonly sessionsAdopted: number
-  }
-  readonly database: {
-    readonly isUp: boolean
-    readonly chunks: { readonly compressed: number; readonly uncompressed: number } | null
-    readonly rollups: readonly { readonly rollup: string; readonly lagS: number }[]
-    readonly jobs: readonly {
-      readonly job: string
-      readonly failures: number
-      readonly lastSuccessAt: string | null
-    }[]
-  }
-}
-
-const everyMs = 2000
-
-export const useStatus = (): Loaded<Status> => useQuery<Status>('/pipeline', everyMs)
+import { number } from '../shell/time.ts'
+import { type Status } from './data.ts'
 
 const milliseconds = (s: number): string => (s < 1 ? `${Math.round(s * 1000)} ms` : `${s.toFixed(1)} s`)
 const megabytes = (bytes: number): string => `${number(bytes / 1_048_576, bytes < 10_485_760 ? 1 : 0)} MB`
@@ -273,88 +217,5 @@ export function WhereEveryPingIs({ query }: { readonly query: Loaded<Status> }):
         )}
       </Show>
     </Panel>
-  )
-}
-
-export function DatabaseJobs({ query }: { readonly query: Loaded<Status> }): JSX.Element {
-  const { clock } = usePlace()
-  return (
-    <Panel
-      question="Does the database keep up with its own work?"
-      note="Its background jobs, and how far each rollup is behind."
-    >
-      <Show
-        query={query}
-        lines={6}
-        isEmpty={({ database }) => database.jobs.length === 0}
-        empty="The jobs are not known: the database has not answered yet, or its user may not read the catalogue."
-      >
-        {({ database }) => (
-          <>
-            <Table
-              caption="Jobs of the database"
-              rows={database.jobs.toSorted((a, b) => b.failures - a.failures || a.job.localeCompare(b.job))}
-              rowKey={({ job }) => job}
-              limit={8}
-              columns={[
-                {
-                  key: 'job',
-                  title: 'Job',
-                  value: ({ job }) => job,
-                  show: ({ job }) => jobWords(job),
-                },
-                {
-                  key: 'last',
-                  title: 'Last worked',
-                  value: ({ lastSuccessAt }) => lastSuccessAt,
-                  show: ({ lastSuccessAt }) =>
-                    lastSuccessAt === null ? 'not yet' : clock.dateTime(Date.parse(lastSuccessAt)),
-                },
-                {
-                  key: 'failures',
-                  title: 'Failed',
-                  value: ({ failures }) => failures,
-                  show: ({ failures }) =>
-                    failures === 0 ? '0' : <Pill tone="bad">{number(failures)} times</Pill>,
-                  isNumber: true,
-                },
-              ]}
-            />
-            <dl class="pairs">
-              {database.rollups.map(({ rollup, lagS }) => (
-                <div key={rollup}>
-                  <dt>{rollup}</dt>
-                  <dd>{span(lagS)} behind</dd>
-                </div>
-              ))}
-              {database.chunks !== null && (
-                <div>
-                  <dt>chunks of pings</dt>
-                  <dd>
-                    {database.chunks.compressed} compressed, {database.chunks.uncompressed} open
-                  </dd>
-                </div>
-              )}
-            </dl>
-          </>
-        )}
-      </Show>
-    </Panel>
-  )
-}
-
-const policies: readonly (readonly [string, string])[] = [
-  ['policy_compression:', 'Compress'],
-  ['policy_refresh_continuous_aggregate:', 'Refresh'],
-  ['policy_retention:', 'Drop what is old in'],
-]
-
-function jobWords(job: string): JSX.Element {
-  const policy = policies.find(([name]) => job.startsWith(name))
-  if (policy === undefined) return <code>{job}</code>
-  return (
-    <>
-      {policy[1]} <code>{job.slice(policy[0].length)}</code>
-    </>
   )
 }

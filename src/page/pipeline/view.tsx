@@ -2,7 +2,9 @@
 import type { JSX } from 'preact'
 import { DeadLetters } from './dead-letters.tsx'
 import { Coverage, Gateways } from './gateways.tsx'
-import { DatabaseJobs, Lag, Rates, State, WhereEveryPingIs, useStatus } from './status.tsx'
+import { useStatus } from './data.ts'
+import { DatabaseJobs } from './jobs.tsx'
+import { Lag, Rates, State, WhereEveryPingIs } from './status.tsx'
 
 export function PipelineView(): JSX.Element {
   const status = useStatus()
