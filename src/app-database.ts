@@ -4,6 +4,7 @@
  */
 import type { AppHooks } from './app.ts'
 import type { Config } from './config-schema.ts'
+import { openAnalyzer } from './db/analyze.ts'
 import { openJobRunner } from './db/jobs.ts'
 import { type Pool, createPool } from './db/pool.ts'
 import { openChunkPreparation, prepareDatabase } from './db/prepare.ts'
@@ -82,6 +83,8 @@ export async function openHousekeeping(
   if (embeddedPort !== undefined) {
     const jobs = openJobRunner(pool, reports)
     closers.add('job runner', async () => jobs.close())
+    const analyzer = openAnalyzer(pool)
+    closers.add('analyzer', async () => analyzer.close())
   }
   const chunks = await openChunkPreparation(pool, log)
   closers.add('chunk preparation', () => chunks.close())
