@@ -50,7 +50,7 @@ const run = async (...args: string[]): Promise<Cli> => {
 describe('the package', () => {
   it('holds the program, its SQL, its examples and its documentation, and nothing else', () => {
     const allowed =
-      /^(?:package\.json|README\.md|CHANGELOG\.md|LICENSE|dist\/[\w/-]+\.js|dist\/page\/[\w./-]+|sql\/(?:migrations|repeatable|queries|upgrade)\/[\w-]+\.sql|config\/.+|docs\/.+\.md)$/u
+      /^(?:package\.json|README\.md|(?:CHANGELOG|SECURITY)\.md|LICENSE|dist\/[\w/-]+\.js|dist\/page\/[\w./-]+|sql\/(?:migrations|repeatable|queries|upgrade)\/[\w-]+\.sql|config\/.+|docs\/.+\.md)$/u
     expect(files.filter((file) => !allowed.test(file))).toEqual([])
     for (const needed of [
       'dist/cli.js',

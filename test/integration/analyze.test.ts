@@ -39,3 +39,13 @@ it('analyses what has grown, and nothing twice', async () => {
   expect(await analyzeGrown(pool)).toContain('public.location_history')
   expect(await expected()).toBe(6000)
 })
+
+it('after a migration no table of ours is unknown to the planner, an empty one neither', async () => {
+  const unknown = await queryOnce(
+    database.url,
+    `SELECT c.relname FROM pg_class c
+     WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace AND c.reltuples < 0
+       AND NOT EXISTS (SELECT FROM _timescaledb_catalog.hypertable h WHERE h.table_name = c.relname)`,
+  )
+  expect(unknown).toEqual([])
+})
