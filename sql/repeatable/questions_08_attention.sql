@@ -108,7 +108,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
         WHERE g.bucket >= gateway_health.at - span AND g.bucket <= gateway_health.at
         GROUP BY 1, 2
     ), usual AS (
-        SELECT g.facility_id, g.gateway_id, max(g.last_t) AS last_seen, sum(g.pings) / (count(*))::double precision AS a_minute
+        SELECT g.facility_id, g.gateway_id, min(g.first_t) AS first_seen, max(g.last_t) AS last_seen,
+            sum(g.pings) / (count(*))::double precision AS a_minute
         FROM rtls.gateway_1m g
         WHERE g.bucket >= gateway_health.at - INTERVAL '7 days' AND g.bucket <= gateway_health.at
         GROUP BY 1, 2
@@ -120,12 +121,13 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
             WHEN r.late_share > 0.1 THEN 'LATE' WHEN m.a_minute < 0.5 * u.a_minute THEN 'WEAK' ELSE 'OK' END
     FROM usual u
     LEFT JOIN recent r ON r.facility_id = u.facility_id AND r.gateway_id = u.gateway_id
-    CROSS JOIN LATERAL (SELECT extract(epoch FROM span)::double precision / 60 AS of_minutes,
-        coalesce(r.pings, 0)::double precision / (extract(epoch FROM span)::double precision / 60) AS a_minute) AS m
+    -- Of a gateway that was first heard of within the span only the time since counts: a new one is not weak.
+    CROSS JOIN LATERAL (SELECT greatest(1, extract(epoch FROM least(span, gateway_health.at - u.first_seen))::double precision / 60) AS of_minutes) AS o
+    CROSS JOIN LATERAL (SELECT o.of_minutes, coalesce(r.pings, 0)::double precision / o.of_minutes AS a_minute) AS m
     ORDER BY u.facility_id, u.gateway_id
 $$;
 COMMENT ON FUNCTION gateway_health(timestamptz, interval) IS
-    'Every gateway heard of in the last 7 days: last seen, rate now and usually (in minutes it was heard), share of the minutes of span with a ping, lateness (received less the ping''s own time) and what follows for its clock. clock_skew_s: below 0 it runs ahead by at least that; above 60 every single ping came that late, so it is behind, or emptied a buffer for the whole span; else 0. status: SILENT, CLOCK, LATE (a tenth more than a minute late), WEAK (under half its usual rate), OK. sql/queries/gateways.sql';
+    'Every gateway heard of in the last 7 days: last seen, rate now (of span, or since it was first heard) and usually (in minutes it was heard), share of the minutes of span with a ping, lateness (received less the ping''s own time) and what follows for its clock. clock_skew_s: below 0 it runs ahead by at least that; above 60 every single ping came that late, so it is behind, or emptied a buffer for the whole span; else 0. status: SILENT, CLOCK, LATE (a tenth more than a minute late), WEAK (under half its usual rate), OK. sql/queries/gateways.sql';
 
 CREATE OR REPLACE FUNCTION gateway_silences(facility text, since timestamptz, until timestamptz, longer_than interval DEFAULT '5 minutes')
 RETURNS TABLE (gateway_id text, silent_from timestamptz, silent_to timestamptz, silent_for interval, is_open boolean)

@@ -116,8 +116,8 @@ describe('what needs attention', () => {
     await query(
       `INSERT INTO location_history (t, received_at, facility_id, gateway_id, tag_id)
        SELECT t, t + ahead, 'h1', gw, 'T' FROM generate_series(now() - interval '5 hours', now() - interval '1 minute', interval '1 minute') t,
-         (VALUES ('ok', interval '1 second'), ('ahead', interval '-5 seconds'), ('dead', interval '0')) g(gw, ahead)
-       WHERE gw <> 'dead' OR t < now() - interval '2 hours'`,
+         (VALUES ('ok', interval '1 second'), ('ahead', interval '-5 seconds'), ('dead', interval '0'), ('new', interval '1 second')) g(gw, ahead)
+       WHERE CASE gw WHEN 'dead' THEN t < now() - interval '2 hours' WHEN 'new' THEN t > now() - interval '10 minutes' ELSE true END`,
     )
     await settleRollups(query)
     expect(
@@ -127,6 +127,8 @@ describe('what needs attention', () => {
     ).toEqual([
       { gateway_id: 'ahead', status: 'CLOCK', clock_skew_s: -5, lateness_s: -5, silent: false },
       { gateway_id: 'dead', status: 'SILENT', clock_skew_s: 0, lateness_s: null, silent: true },
+      // Heard of for ten minutes, and not weak for the rest of the hour.
+      { gateway_id: 'new', status: 'OK', clock_skew_s: 0, lateness_s: 1, silent: false },
       { gateway_id: 'ok', status: 'OK', clock_skew_s: 0, lateness_s: 1, silent: false },
     ])
     expect(
