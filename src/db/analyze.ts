@@ -30,25 +30,6 @@ const grownSql = `
     AND NOT EXISTS (SELECT FROM _timescaledb_catalog.hypertable p WHERE p.schema_name = n.nspname AND p.table_name = c.relname)
   ORDER BY 1, 2`
 
-/**
- * For the end of a migration, anywhere: autovacuum looks at no table that nothing was written to, and an empty person_tags of which
- * the planner expects ten pages makes questions fifty times as slow. Hypertables are left alone: theirs may take minutes.
- */
-export const analyzeNewSql = `
-  DO $$
-  DECLARE
-    name regclass;
-  BEGIN
-    FOR name IN
-      SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE c.relkind = 'r' AND n.nspname = 'public' AND c.reltuples < 0 AND pg_get_userbyid(c.relowner) = current_user
-        AND NOT EXISTS (SELECT FROM _timescaledb_catalog.hypertable p WHERE p.schema_name = n.nspname AND p.table_name = c.relname)
-    LOOP
-      EXECUTE format('ANALYZE %s', name);
-    END LOOP;
-  END
-  $$`
-
 /** Which tables it analysed. */
 export async function analyzeGrown(pool: Pool, signal?: AbortSignal): Promise<string[]> {
   const tables = await pool.use(

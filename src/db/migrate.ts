@@ -7,7 +7,6 @@
  */
 import { setTimeout as wait } from 'node:timers/promises'
 import pg from 'pg'
-import { analyzeNewSql } from './analyze.ts'
 import { DatabaseClient } from './client.ts'
 import { UserError } from '../ops/user-error.ts'
 import { version } from '../ops/version.ts'
@@ -69,7 +68,6 @@ export async function migrate(
         names.push(file.name)
         events.onApplied?.(file.name)
       }
-      if (names.length > 0) await client.query(analyzeNewSql)
       return names
     } finally {
       await client.query('SELECT pg_advisory_unlock($1)', [lockKey]).catch(() => undefined)

@@ -40,12 +40,10 @@ it('analyses what has grown, and nothing twice', async () => {
   expect(await expected()).toBe(6000)
 })
 
-it('after a migration no table of ours is unknown to the planner, an empty one neither', async () => {
-  const unknown = await queryOnce(
+it('after a migration the planner knows that nobody wears a tag yet', async () => {
+  const tables = await queryOnce(
     database.url,
-    `SELECT c.relname FROM pg_class c
-     WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace AND c.reltuples < 0
-       AND NOT EXISTS (SELECT FROM _timescaledb_catalog.hypertable h WHERE h.table_name = c.relname)`,
+    `SELECT reltuples FROM pg_class WHERE oid = 'person_tags'::regclass`,
   )
-  expect(unknown).toEqual([])
+  expect(tables).toEqual([{ reltuples: 0 }])
 })
